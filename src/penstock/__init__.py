@@ -1,0 +1,3 @@
+"""Penstock, a declarative workflow orchestrator."""
+
+__version__ = "0.1.0"
