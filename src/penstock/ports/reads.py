@@ -1,0 +1,120 @@
+"""Questions to the store for people and clients: searches, lists, single things. Nothing here changes anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Generic, Protocol, TypeVar
+
+import msgspec
+
+from penstock.model.entries import LogEntry, MetricEntry
+from penstock.model.execution import Execution, ExecutionContext, TaskRun
+from penstock.ports.journal import OutputRow
+
+T = TypeVar("T")
+
+
+class Filter(msgspec.Struct, frozen=True):
+    """One condition: wire names of api.md section 5 (`namespace`, `EQUALS`); labels and metadata carry `key`."""
+
+    field: str
+    operation: str
+    value: object
+    key: str | None = None
+
+
+class Sort(msgspec.Struct, frozen=True):
+    """Order by a wire name (`state.startDate`)."""
+
+    field: str
+    descending: bool = False
+
+
+class Page(msgspec.Struct, Generic[T], frozen=True):
+    """One page of a list and the length of the whole."""
+
+    results: list[T]
+    total: int
+
+
+class StoredExecution(msgspec.Struct):
+    """An execution as kept: head and context."""
+
+    execution: Execution
+    context: ExecutionContext
+
+
+class StoredRun(msgspec.Struct):
+    """A task run as kept, with the execution it belongs to."""
+
+    execution_id: str
+    run: TaskRun
+
+
+class Reads(Protocol):
+    """Questions about executions. `page` counts from 1."""
+
+    def execution(self, tenant_id: str, execution_id: str) -> StoredExecution | None: ...
+
+    def search_executions(
+        self, tenant_id: str, filters: Sequence[Filter], *, sort: Sequence[Sort], page: int, size: int
+    ) -> Page[StoredExecution]:
+        """Executions (never iterations) that satisfy all filters; default order: newest start first."""
+        ...
+
+    def distinct_executions(self, tenant_id: str, field: str, filters: Sequence[Filter], size: int) -> list[str]: ...
+
+    def run(self, task_run_id: str) -> StoredRun | None:
+        """A task run or a Loop iteration by its id, whatever execution it belongs to."""
+        ...
+
+    def runs(
+        self,
+        execution_id: str,
+        *,
+        owner: str | None = "",
+        parent_id: str | None = None,
+        states: Sequence[str] = (),
+        iterations: bool = False,
+        page: int = 1,
+        size: int | None = None,
+    ) -> Page[TaskRun]:
+        """Task runs in order of creation: those visible to `owner` ("" the execution itself, None all of them),
+        optionally children of one parent and in given states; `iterations` asks for Loop iterations instead.
+        """
+        ...
+
+    def search_iterations(
+        self, tenant_id: str, filters: Sequence[Filter], *, sort: Sequence[Sort], page: int, size: int
+    ) -> Page[StoredRun]:
+        """Loop iterations over all executions (`parentId`, `taskId`, `state`, `namespace`, `flowId` … filters)."""
+        ...
+
+    def outputs(self, execution_id: str, owner: str | None = "") -> list[OutputRow]:
+        """Which task runs have outputs; rows come without values."""
+        ...
+
+    def output(self, execution_id: str, task_run_id: str) -> OutputRow | None: ...
+
+    def execution_outputs(self, execution_id: str) -> OutputRow | None: ...
+
+    def logs(
+        self, tenant_id: str, filters: Sequence[Filter], *, sort: Sequence[Sort] = (), page: int = 1, size: int | None = None
+    ) -> Page[LogEntry]:
+        """Log lines that satisfy all filters (`executionId`, `taskRunId`, `level` as a minimum …); oldest first."""
+        ...
+
+    def metrics(
+        self, tenant_id: str, filters: Sequence[Filter], *, sort: Sequence[Sort] = (), page: int = 1, size: int | None = None
+    ) -> Page[MetricEntry]: ...
+
+    def metric_names(self, tenant_id: str, namespace: str, flow_id: str, task_id: str | None = None) -> list[str]: ...
+
+    def latest_executions(self, tenant_id: str, flows: Sequence[tuple[str, str]]) -> list[Execution]:
+        """The newest execution of each (namespace, flow id)."""
+        ...
+
+    def retained(self, tenant_id: str, before: datetime, filters: Sequence[Filter]) -> Iterator[str]:
+        """Ids of terminated executions older than a moment, for retention and purges, oldest first."""
+        ...
