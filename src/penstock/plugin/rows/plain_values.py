@@ -1,0 +1,71 @@
+"""Values of unusual types, brought to the few types that row files know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from pathlib import PurePath
+from uuid import UUID
+
+from penstock.errors import BadRequest
+
+_KNOWN = (bool, int, float, Decimal, str, datetime, date, bytes)
+
+
+def plain(value: object) -> object:
+    """`value` as None, bool, int, float, Decimal, str, datetime, date, bytes, list or dict (one level of it).
+
+    An enum becomes its value, a UUID, a path or a time of day its text, a duration ISO-8601, any other sequence or set
+    a list, a numpy-like scalar its `item()`.
+
+    Raises:
+        BadRequest: the type is none of these.
+    """
+    if isinstance(value, Enum):
+        return value.value
+    for kind in _KNOWN:
+        if isinstance(value, kind):
+            return _bare(value, kind)
+    return _converted(value)
+
+
+def duration_text(span: timedelta) -> str:
+    """A duration in ISO-8601 as Java prints it: hours, minutes and seconds, never days (`PT26H3M4.5S`)."""
+    total = span // timedelta(microseconds=1)
+    sign, micros = ("-", -total) if total < 0 else ("", total)
+    minutes, rest = divmod(micros, 60_000_000)
+    hours, minutes = divmod(minutes, 60)
+    seconds, fraction = divmod(rest, 1_000_000)
+    text = f"{sign}{hours}H" if hours else ""
+    text += f"{sign}{minutes}M" if minutes else ""
+    if rest or not text:
+        text += f"{sign}{seconds}" + (f".{fraction:06d}".rstrip("0") if fraction else "") + "S"
+    return "PT" + text
+
+
+def _bare(value: object, kind: type) -> object:
+    """A value of a subclass as the class itself, so that it is written by the rule of the class."""
+    if kind in (datetime, date) or type(value) is kind:
+        return value
+    return kind(value)
+
+
+def _converted(value: object) -> object:
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, (UUID, PurePath)):
+        return str(value)
+    if isinstance(value, time):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return duration_text(value)
+    if isinstance(value, (bytearray, memoryview)):
+        return bytes(value)
+    if isinstance(value, (Sequence, Set)):
+        return list(value)
+    item = getattr(value, "item", None)
+    if callable(item):
+        return item()
+    raise BadRequest(f"Cannot write a value of type `{type(value).__qualname__}` to a row file")
