@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
@@ -15,13 +15,29 @@ from penstock.ports.journal import OutputRow
 T = TypeVar("T")
 
 
-class Filter(msgspec.Struct, frozen=True):
+class Filter(msgspec.Struct, frozen=True, tag="filter"):
     """One condition: wire names of api.md section 5 (`namespace`, `EQUALS`); labels and metadata carry `key`."""
 
     field: str
     operation: str
     value: object
     key: str | None = None
+
+
+class AllOf(msgspec.Struct, frozen=True, tag="and"):
+    """All of the conditions hold (an AND group of api.md section 5)."""
+
+    conditions: tuple[Condition, ...]
+
+
+class AnyOf(msgspec.Struct, frozen=True, tag="or"):
+    """At least one of the conditions holds (an OR group)."""
+
+    conditions: tuple[Condition, ...]
+
+
+Condition: TypeAlias = Filter | AllOf | AnyOf
+"""What a search asks for; the conditions of one search are joined by AND."""
 
 
 class Sort(msgspec.Struct, frozen=True):
@@ -58,12 +74,12 @@ class Reads(Protocol):
     def execution(self, tenant_id: str, execution_id: str) -> StoredExecution | None: ...
 
     def search_executions(
-        self, tenant_id: str, filters: Sequence[Filter], *, sort: Sequence[Sort], page: int, size: int
+        self, tenant_id: str, filters: Sequence[Condition], *, sort: Sequence[Sort], page: int, size: int
     ) -> Page[StoredExecution]:
         """Executions (never iterations) that satisfy all filters; default order: newest start first."""
         ...
 
-    def distinct_executions(self, tenant_id: str, field: str, filters: Sequence[Filter], size: int) -> list[str]: ...
+    def distinct_executions(self, tenant_id: str, field: str, filters: Sequence[Condition], size: int) -> list[str]: ...
 
     def run(self, task_run_id: str) -> StoredRun | None:
         """A task run or a Loop iteration by its id, whatever execution it belongs to."""
@@ -86,7 +102,7 @@ class Reads(Protocol):
         ...
 
     def search_iterations(
-        self, tenant_id: str, filters: Sequence[Filter], *, sort: Sequence[Sort], page: int, size: int
+        self, tenant_id: str, filters: Sequence[Condition], *, sort: Sequence[Sort], page: int, size: int
     ) -> Page[StoredRun]:
         """Loop iterations over all executions (`parentId`, `taskId`, `state`, `namespace`, `flowId` … filters)."""
         ...
@@ -100,13 +116,25 @@ class Reads(Protocol):
     def execution_outputs(self, execution_id: str) -> OutputRow | None: ...
 
     def logs(
-        self, tenant_id: str, filters: Sequence[Filter], *, sort: Sequence[Sort] = (), page: int = 1, size: int | None = None
+        self,
+        tenant_id: str,
+        filters: Sequence[Condition],
+        *,
+        sort: Sequence[Sort] = (),
+        page: int = 1,
+        size: int | None = None,
     ) -> Page[LogEntry]:
         """Log lines that satisfy all filters (`executionId`, `taskRunId`, `level` as a minimum …); oldest first."""
         ...
 
     def metrics(
-        self, tenant_id: str, filters: Sequence[Filter], *, sort: Sequence[Sort] = (), page: int = 1, size: int | None = None
+        self,
+        tenant_id: str,
+        filters: Sequence[Condition],
+        *,
+        sort: Sequence[Sort] = (),
+        page: int = 1,
+        size: int | None = None,
     ) -> Page[MetricEntry]: ...
 
     def metric_names(self, tenant_id: str, namespace: str, flow_id: str, task_id: str | None = None) -> list[str]: ...
@@ -115,6 +143,6 @@ class Reads(Protocol):
         """The newest execution of each (namespace, flow id)."""
         ...
 
-    def retained(self, tenant_id: str, before: datetime, filters: Sequence[Filter]) -> Iterator[str]:
+    def retained(self, tenant_id: str, before: datetime, filters: Sequence[Condition]) -> Iterator[str]:
         """Ids of terminated executions older than a moment, for retention and purges, oldest first."""
         ...
