@@ -94,7 +94,7 @@ class NamespaceFile:
 class NamespaceFiles(Protocol):
     """The files of namespaces. Paths are relative (`queries/select.sql`); a leading slash is dropped."""
 
-    def list(self, namespace: str) -> list[NamespaceFile]:
+    def all(self, namespace: str) -> list[NamespaceFile]:
         """Every file at its newest version, by path."""
         ...
 
@@ -160,7 +160,7 @@ class Flows(Protocol):
         """A flow (its newest revision by default), or None."""
         ...
 
-    def list(self, namespace: str | None = None, *, children: bool = True) -> Iterator[FlowInfo]:
+    def all(self, namespace: str | None = None, *, children: bool = True) -> Iterator[FlowInfo]:
         """The flows of a namespace (and those below it), or all."""
         ...
 
