@@ -10,6 +10,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from blob_servers import (  # noqa: F401 - fixtures
+    azure_endpoint,
+    azure_storage,
+    gcs_endpoint,
+    gcs_storage,
+    s3_endpoint,
+    s3_storage,
+)
 
 from penstock.blobs import LocalBlobs, MemoryBlobs
 from penstock.errors import BadRequest, NotFound
@@ -19,15 +27,18 @@ TENANT = "main"
 BLOCK = bytes(range(256)) * 4096  # 1 MiB
 
 
+SERVERS = ("s3", "gcs", "azure")
+
+
 @pytest.fixture(
-    params=["memory", "local", "local-fsync", pytest.param("s3", marks=pytest.mark.service)],
+    params=["memory", "local", "local-fsync", *(pytest.param(name, marks=pytest.mark.service) for name in SERVERS)]
 )
 def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> Blobs:
     if request.param == "memory":
         return MemoryBlobs()
     if request.param.startswith("local"):
         return LocalBlobs(tmp_path / "storage", fsync=request.param == "local-fsync")
-    return request.getfixturevalue(f"{request.param}_blobs")
+    return request.getfixturevalue(f"{request.param}_storage")
 
 
 def test_what_is_put_is_read_back(blobs: Blobs) -> None:
