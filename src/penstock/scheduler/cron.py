@@ -3,8 +3,8 @@
 Five fields, or six with leading seconds; nicknames; names of months and days; day of week 0-7 with 0 and 7 for Sunday;
 `L` for the last day of the month. As Kestra's: when both days are restricted, either suffices; a range never wraps.
 
-Daylight saving follows the distinction of Debian's cron. A *fixed* time (neither minutes nor hours start with `*`) happens
-once a day: when the clock skips it, as much later as the clock skipped (02:30 becomes 03:30, as `java.time` has it);
+Daylight saving follows the distinction of Debian's cron. A *fixed* time (neither minutes nor hours start with `*`)
+happens once a day: when the clock skips it, as much later as the clock skipped (02:30 becomes 03:30, as `java.time` has it);
 when the clock repeats it, only the first time. Anything else is an *interval* and follows the hands: what is
 skipped does not happen, what is repeated happens twice.
 """
@@ -15,7 +15,7 @@ from bisect import bisect_left, bisect_right
 from calendar import monthrange
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 
 NICKNAMES = {
@@ -29,15 +29,16 @@ NICKNAMES = {
 }
 """The words that stand for five fields."""
 
-_MONTHS = {name: n for n, name in enumerate("JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split(), 1)}
-_DAYS = {name: n for n, name in enumerate("SUN MON TUE WED THU FRI SAT".split())}
+_MONTH_NAMES = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+_MONTHS = {name: n for n, name in enumerate(_MONTH_NAMES, 1)}
+_DAYS = {name: n for n, name in enumerate(["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"])}
 _SECOND = timedelta(seconds=1)
 _PROBE = timedelta(days=7)
 """No zone changes its offset twice within a week."""
 _NEAR = timedelta(hours=26)
 """Longer than any jump of a clock (Samoa skipped a whole day)."""
 _YEARS = 40
-"""How far a date is looked for: every date of the calendar comes again within 28 years, 40 across a missed leap year."""
+"""How far a date is looked for: every date of the calendar comes again within 28 years, 40 across 2100."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +157,7 @@ class Cron:
         for day in self._days_from(start.date()):
             first = (start.hour, start.minute, start.second) if day == start.date() else (0, 0, 0)
             for hour, minute, second in self._times_from(first):
-                yield datetime(day.year, day.month, day.day, hour, minute, second)
+                yield datetime.combine(day, time(hour, minute, second))
 
     def _walls_before(self, wall: datetime) -> Iterator[datetime]:
         """Matching wall times earlier than `wall` (whole seconds), in falling order."""
@@ -164,7 +165,7 @@ class Cron:
         for day in self._days_until(end.date()):
             last = (end.hour, end.minute, end.second) if day == end.date() else (23, 59, 59)
             for hour, minute, second in self._times_until(last):
-                yield datetime(day.year, day.month, day.day, hour, minute, second)
+                yield datetime.combine(day, time(hour, minute, second))
 
     def _times_from(self, first: tuple[int, int, int]) -> Iterator[tuple[int, int, int]]:
         hour0, minute0, second0 = first
