@@ -18,7 +18,7 @@ import msgspec
 from penstock.model.entries import LogEntry
 from penstock.model.execution import Execution, ExecutionContext, Label
 from penstock.model.state import State
-from penstock.ports.reads import Filter, Page, Sort
+from penstock.ports.reads import Condition, Page, Sort
 
 
 class FlowKey(NamedTuple):
@@ -138,6 +138,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     condition_id: the id of the preconditions, or `depends_on_<triggerId>`.
     results: condition id -> how it was met. fired: it has fired in this window already.
+    version: as in `TriggerState`.
     """
 
     tenant_id: str
@@ -149,6 +150,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     end: datetime
     results: dict[str, Met] = {}
     fired: bool = False
+    version: int = 1
 
     @property
     def key(self) -> WindowKey:
@@ -242,12 +244,12 @@ class TriggerStates(Protocol):
     """Where the scheduler's records are kept; every method is synchronous and safe to call from any thread."""
 
     def commit(self, batch: TriggerBatch) -> None:
-        """Write the batch in one transaction; `windows` replace rows of the same key, `removed_*` may be gone already.
+        """Write the batch in one transaction. Removals come first; what is to be removed may be gone already.
 
         Raises:
-            Conflict: a state's stored version is not one less than the given one (a new one has version 1), a
-                transition to be consumed is gone, or a fire of that id is pending: another scheduler was faster.
-                Nothing of the batch is written.
+            Conflict: the stored version of a state or window is not one less than the given one (a new one has
+                version 1), a transition to be consumed is gone, or a fire of that id is pending: another scheduler
+                was faster. Nothing of the batch is written.
             StoreUnavailable: the disk is full or the database cannot be reached; nothing is written.
         """
         ...
@@ -267,7 +269,7 @@ class TriggerStates(Protocol):
     def search(
         self,
         tenant_id: str,
-        filters: Sequence[Filter],
+        filters: Sequence[Condition],
         *,
         sort: Sequence[Sort] = (),
         page: int = 1,
@@ -296,7 +298,7 @@ class TriggerStates(Protocol):
         ...
 
     def evaluations(
-        self, tenant_id: str, filters: Sequence[Filter], *, page: int = 1, size: int | None = None
+        self, tenant_id: str, filters: Sequence[Condition], *, page: int = 1, size: int | None = None
     ) -> Page[Evaluation]:
         """Rows of the trigger journal, newest first; filters `namespace`, `flowId`, `triggerId`, `outcome`, `at`,
         `executionId`.
@@ -312,5 +314,5 @@ class LiveExecutions(Protocol):
     """The question whether a trigger is busy, asked of the store each time; no flag can stay behind."""
 
     def live(self, execution_ids: Iterable[str]) -> set[str]:
-        """Those of the ids whose execution exists and is not closed (not fully terminated)."""
+        """Those of the ids whose execution exists and is not closed (not fully terminated), or is a pending fire."""
         ...

@@ -4,8 +4,8 @@ Five fields, or six with leading seconds; nicknames; names of months and days; d
 `L` for the last day of the month. As Kestra's: when both days are restricted, either suffices; a range never wraps.
 
 Daylight saving follows the distinction of Debian's cron. A *fixed* time (neither minutes nor hours start with `*`)
-happens once a day: when the clock skips it, as much later as the clock skipped (02:30 becomes 03:30, as `java.time` has it);
-when the clock repeats it, only the first time. Anything else is an *interval* and follows the hands: what is
+happens once a day: when the clock skips it, as much later as the clock skipped (02:30 becomes 03:30, `java.time`'s
+rule); when the clock repeats it, only the first time. Anything else is an *interval* and follows the hands: what is
 skipped does not happen, what is repeated happens twice.
 """
 
