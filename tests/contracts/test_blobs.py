@@ -18,8 +18,10 @@ from blob_servers import (  # noqa: F401 - fixtures
     s3_endpoint,
     s3_storage,
 )
+from obstore.store import MemoryStore
 
 from penstock.blobs import LocalBlobs, MemoryBlobs
+from penstock.blobs.remote import RemoteBlobs
 from penstock.errors import BadRequest, NotFound
 from penstock.ports.blobs import CHUNK, Blobs
 
@@ -31,11 +33,19 @@ SERVERS = ("s3", "gcs", "azure")
 
 
 @pytest.fixture(
-    params=["memory", "local", "local-fsync", *(pytest.param(name, marks=pytest.mark.service) for name in SERVERS)]
+    params=[
+        "memory",
+        "local",
+        "local-fsync",
+        "obstore",
+        *(pytest.param(name, marks=pytest.mark.service) for name in SERVERS),
+    ]
 )
 def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> Blobs:
     if request.param == "memory":
         return MemoryBlobs()
+    if request.param == "obstore":
+        return RemoteBlobs(MemoryStore())
     if request.param.startswith("local"):
         return LocalBlobs(tmp_path / "storage", fsync=request.param == "local-fsync")
     return request.getfixturevalue(f"{request.param}_storage")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from penstock.blobs.remote import RemoteBlobs
+from penstock.blobs.remote import RETRY, RemoteBlobs, client_options
 from penstock.errors import BadRequest
 
 if TYPE_CHECKING:
@@ -38,9 +38,12 @@ def azure_blobs(settings: AzureSettings) -> RemoteBlobs:
     from obstore.store import AzureStore
 
     config = _config(settings)
-    plain_http = config.get("endpoint", "").startswith("http://")
     store = AzureStore(
-        settings.container, prefix=settings.prefix, config=config, client_options={"allow_http": plain_http}
+        settings.container,
+        prefix=settings.prefix,
+        config=config,
+        client_options=client_options(config.get("endpoint")),
+        retry_config=RETRY,
     )
     return RemoteBlobs(store)
 

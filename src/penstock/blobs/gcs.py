@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from penstock.blobs.remote import RemoteBlobs
+from penstock.blobs.remote import RETRY, RemoteBlobs, client_options
 
 if TYPE_CHECKING:
     from obstore.store import GCSConfig
@@ -29,9 +30,12 @@ def gcs_blobs(settings: GcsSettings) -> RemoteBlobs:
     """Internal storage in the bucket of `settings`. Connects at the first request."""
     from obstore.store import GCSStore
 
-    plain_http = (settings.endpoint or "").startswith("http://")
     store = GCSStore(
-        settings.bucket, prefix=settings.prefix, config=_config(settings), client_options={"allow_http": plain_http}
+        settings.bucket,
+        prefix=settings.prefix,
+        config=_config(settings),
+        client_options=client_options(settings.endpoint),
+        retry_config=RETRY,
     )
     return RemoteBlobs(store)
 
@@ -41,6 +45,17 @@ def _config(settings: GcsSettings) -> GCSConfig:
     if settings.service_account:
         config["service_account_key"] = settings.service_account
     if settings.endpoint:
-        config["base_url"] = settings.endpoint
-        config["skip_signature"] = True
+        config["service_account_key"] = _stand_in_account(settings.endpoint)
     return config
+
+
+def _stand_in_account(endpoint: str) -> str:
+    """An account that makes requests go to `endpoint` without a token."""
+    account = {
+        "gcs_base_url": endpoint,
+        "disable_oauth": True,
+        "client_email": "",
+        "private_key": "",
+        "private_key_id": "",
+    }
+    return json.dumps(account)

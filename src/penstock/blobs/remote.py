@@ -11,6 +11,7 @@ import itertools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from penstock.blobs.checks import doomed_folder, range_bounds
@@ -19,11 +20,14 @@ from penstock.ports.blob_paths import path_of, tenant_folder, uri_of
 from penstock.ports.blobs import CHUNK, Blob, Content, chunks_of, missing
 
 if TYPE_CHECKING:
-    from obstore import ObjectMeta
-    from obstore.store import ObjectStore
+    from obstore import GetOptions, ObjectMeta
+    from obstore.store import ClientConfig, ObjectStore, RetryConfig
 
 PART = 8 * CHUNK
 """Bytes per part of a large upload; 10,000 parts at most, so a file may have 78 GiB."""
+
+RETRY: RetryConfig = {"max_retries": 5, "retry_timeout": timedelta(seconds=30)}
+"""How long a failing request is tried again; every store of this room is built with it."""
 
 _UPLOADS_AT_ONCE = 2
 _KEYS_PER_DELETE = 1000
@@ -57,9 +61,10 @@ class RemoteBlobs:
         return uri_of(where)
 
     def open(self, tenant: str, uri: str) -> BinaryIO:
-        blob = self.stat(tenant, uri)
-        raw = _RemoteFile(self, _key(tenant, blob.path), blob)
-        return cast("BinaryIO", io.BufferedReader(raw, CHUNK))
+        path = path_of(uri)
+        with _explained(path):
+            found = self._obstore.head(self._store, _key(tenant, path))
+        return cast("BinaryIO", io.BufferedReader(_RemoteFile(self, found, path=path), CHUNK))
 
     def get(self, tenant: str, uri: str) -> bytes:
         path = path_of(uri)
@@ -122,10 +127,15 @@ class RemoteBlobs:
             self._obstore.copy(self._store, _key(tenant, origin), _key(tenant, where))
         return uri_of(where)
 
-    def stream(self, key: str, *, path: str, start: int) -> Iterator[memoryview]:
-        """The content of the object `key` from byte `start` on, in chunks, by one request."""
+    def stream(self, version: ObjectMeta, *, path: str, start: int) -> Iterator[memoryview]:
+        """The content of that version of an object from byte `start` on, in chunks, by one request.
+
+        Raises:
+            StoreUnavailable: also when the object has been replaced since.
+        """
+        options: GetOptions = {"range": {"offset": start}, "if_match": version["e_tag"]}
         with _explained(path):
-            found = self._obstore.get(self._store, key, options={"range": {"offset": start}})
+            found = self._obstore.get(self._store, version["path"], options=options)
             for chunk in found.stream(min_chunk_size=CHUNK):
                 yield memoryview(chunk)
 
@@ -173,12 +183,16 @@ class _Source:
 
 
 class _RemoteFile(io.RawIOBase):
-    """One object, read by a request that goes on as long as reading does; seeking begins another."""
+    """One object, read by a request that goes on as long as reading does; seeking begins another.
 
-    def __init__(self, blobs: RemoteBlobs, key: str, blob: Blob) -> None:
+    A slow reader may find its connection closed: the request is then made again from where it was.
+    """
+
+    def __init__(self, blobs: RemoteBlobs, version: ObjectMeta, *, path: str) -> None:
         self._blobs = blobs
-        self._key = key
-        self._blob = blob
+        self._version = version
+        self._path = path
+        self._size = version["size"]
         self._at = 0
         self._stream: Iterator[memoryview] | None = None
         self._held = memoryview(b"")
@@ -193,7 +207,7 @@ class _RemoteFile(io.RawIOBase):
         return self._at
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._blob.size}[whence]
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
         target = base + offset
         if target < 0:
             raise ValueError(f"negative seek position {target}")
@@ -213,11 +227,28 @@ class _RemoteFile(io.RawIOBase):
         return count
 
     def _next(self) -> memoryview:
-        if self._at >= self._blob.size:
+        if self._at >= self._size:
             return memoryview(b"")
         if self._stream is None:
-            self._stream = self._blobs.stream(self._key, path=self._blob.path, start=self._at)
-        return next(self._stream, memoryview(b""))
+            return next(self._from_here())
+        try:
+            return next(self._stream)
+        except StoreUnavailable:
+            return next(self._from_here())
+
+    def _from_here(self) -> Iterator[memoryview]:
+        self._stream = self._blobs.stream(self._version, path=self._path, start=self._at)
+        return self._stream
+
+
+def client_options(endpoint: str | None) -> ClientConfig:
+    """Time limits of requests; the total leaves time to read a large file, and plain HTTP only where asked for."""
+    return {
+        "allow_http": (endpoint or "").startswith("http://"),
+        "connect_timeout": timedelta(seconds=5),
+        "read_timeout": timedelta(seconds=60),
+        "timeout": timedelta(hours=1),
+    }
 
 
 def _key(tenant: str, path: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from penstock.blobs.remote import RemoteBlobs
+from penstock.blobs.remote import RETRY, RemoteBlobs, client_options
 
 if TYPE_CHECKING:
     from obstore.store import S3Config
@@ -33,9 +33,12 @@ def s3_blobs(settings: S3Settings) -> RemoteBlobs:
     """Internal storage in the bucket of `settings`. Connects at the first request."""
     from obstore.store import S3Store
 
-    plain_http = (settings.endpoint or "").startswith("http://")
     store = S3Store(
-        settings.bucket, prefix=settings.prefix, config=_config(settings), client_options={"allow_http": plain_http}
+        settings.bucket,
+        prefix=settings.prefix,
+        config=_config(settings),
+        client_options=client_options(settings.endpoint),
+        retry_config=RETRY,
     )
     return RemoteBlobs(store)
 
