@@ -56,7 +56,7 @@ def s3_storage(s3_endpoint: str) -> RemoteBlobs:
 def gcs_endpoint() -> Iterator[str]:
     """A stand-in for Google Cloud Storage: moto's S3 server behind the few headers that differ.
 
-    Google's XML API, which the client uses, is S3's but for the names of headers. fake-gcs-server, which is to be had as
+    Google's XML API, which the client uses, is S3's but for the names of headers. fake-gcs-server, to be had as
     a Go module, refuses that API's uploads (tried with 1.56).
     """
     server = pytest.importorskip("moto.server", reason="moto[server] is not installed")
