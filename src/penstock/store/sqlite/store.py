@@ -1,0 +1,50 @@
+"""The store as a whole: every port on one database file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from penstock.store.sqlite.entries import EntryWriter
+from penstock.store.sqlite.journal import SqliteJournal
+from penstock.store.sqlite.numbers import Numbers
+from penstock.store.sqlite.opening import Durability, open_reader, open_writer
+from penstock.store.sqlite.readers import Readers
+from penstock.store.sqlite.sweeping import Sweeper
+from penstock.store.sqlite.writer import Counters, Writer
+
+
+class SqliteStore:
+    """Every port of the store, on the database file at `path`, which is made if it does not exist.
+
+    Args:
+        durability: "process": a commit survives the death of the process; "power": also that of the machine.
+        busy_timeout: seconds to wait for another process that writes.
+
+    Raises:
+        CorruptStore: the file is damaged, not Penstock's, or of a newer schema. It is left as it was.
+        StoreUnavailable: it cannot be opened.
+    """
+
+    def __init__(self, path: Path | str, *, durability: Durability = "process", busy_timeout: float = 30.0) -> None:
+        self.path = Path(path)
+        connection = open_writer(self.path, durability=durability, busy_timeout=busy_timeout)
+        self._writer = Writer(connection, self.path, busy_timeout=busy_timeout)
+        self._readers = Readers(self.path, lambda: open_reader(self.path, busy_timeout=busy_timeout))
+        numbers = Numbers()
+        entries = EntryWriter(numbers)
+        self.journal = SqliteJournal(self._writer, self._readers, numbers=numbers, entries=entries)
+        self._sweeper = Sweeper(self._writer)
+
+    @property
+    def counters(self) -> Counters:
+        """What has been written through this store."""
+        return self._writer.counters
+
+    def sweep(self, steps: int | None = None) -> bool:
+        """Remove what deleted executions left behind, in steps; returns whether something is left."""
+        return self._sweeper.sweep(steps)
+
+    def close(self) -> None:
+        """Closes every connection; commits that run are waited for. Closing twice is allowed."""
+        self._readers.close()
+        self._writer.close()
