@@ -1,0 +1,41 @@
+"""The expression language: the text of a template comes in, a compiled template goes out, and from it text or a value.
+
+It knows values only: variables, the outside world, time, ids, chance and limits are handed in with the `RenderContext`.
+It does not know what a flow or an execution is, where a variable comes from, or where a rendered text goes.
+"""
+
+from __future__ import annotations
+
+from penstock.expr.context import HostFunctions, LazyValue, Limits, RenderContext
+from penstock.expr.errors import (
+    EvaluationError,
+    ExpressionError,
+    LimitReached,
+    Position,
+    TemplateSyntaxError,
+    UndefinedVariable,
+)
+from penstock.expr.references import References
+from penstock.expr.secrets import MASK, Secret, mask
+from penstock.expr.template import Template, compile_template, render_value, truthy
+
+__all__ = [
+    "MASK",
+    "EvaluationError",
+    "ExpressionError",
+    "HostFunctions",
+    "LazyValue",
+    "LimitReached",
+    "Limits",
+    "Position",
+    "References",
+    "RenderContext",
+    "Secret",
+    "Template",
+    "TemplateSyntaxError",
+    "UndefinedVariable",
+    "compile_template",
+    "mask",
+    "render_value",
+    "truthy",
+]
