@@ -145,6 +145,12 @@ class ReportChild(Command, frozen=True, kw_only=True):
     child: ChildRun
 
 
+class CheckChild(Command, frozen=True, kw_only=True):
+    """After a crash: look at the execution a task run waits for, start it when it does not exist."""
+
+    task_run_id: str
+
+
 class Continue(Command, frozen=True, kw_only=True):
     """The execution asks itself to go on with a long list, so that no single step grows with it."""
 

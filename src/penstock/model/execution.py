@@ -53,13 +53,13 @@ class Breakpoint(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Branch(StrEnum):
-    """Which list of a scope is being worked on (engine.md 3.4)."""
+    """Which list of a scope is being worked on (engine.md 3.4); `ASIDE` runs (a Pause's `onPause`) count nowhere."""
 
     TASKS = "TASKS"
     ERRORS = "ERRORS"
     FINALLY = "FINALLY"
     AFTER = "AFTER"
-    DONE = "DONE"
+    ASIDE = "ASIDE"
 
 
 class Scope(msgspec.Struct, omit_defaults=True):
@@ -67,16 +67,19 @@ class Scope(msgspec.Struct, omit_defaults=True):
 
     A transition costs the size of its events because a scope is all that is looked at: nobody walks through siblings.
 
-    planned: children planned in the current branch (tasks, or values x tasks); -1 while unknown.
+    planned: children (for loops: iterations) planned in the current branch; -1 while unknown.
     cursor: index of the next child (or iteration) to start in the current branch.
-    active: children created and not terminated.
+    active: children of the current branch that were created and have not terminated.
     done: children of the current branch that terminated.
+    groups: for ForEach, iterations whose tasks have all ended.
+    stragglers: children of an earlier branch that still run.
+    ready: places to go on from, (iteration, index): the next task of a ForEach group, a Dag task that may start.
     tally: how many children of the TASKS branch (iterations, for loops) ended in each state.
     failed: a child of TASKS failed for good.
     choice: the list chosen by If or Switch (`then`, `else`, a case's key, `defaults`), or a Pause's progress.
     iteration: the present round of LoopUntil, from 0.
     since: when the present loop or pause began (bounds of LoopUntil).
-    started: children that were ever created under this scope, for ordering and display.
+    limit: how many children may be active at once, 0 for all.
     """
 
     branch: Branch = Branch.TASKS
@@ -89,7 +92,10 @@ class Scope(msgspec.Struct, omit_defaults=True):
     choice: str | None = None
     iteration: int | None = None
     since: datetime | None = None
-    started: int = 0
+    limit: int = 0
+    stragglers: int = 0
+    groups: int = 0
+    ready: list[tuple[int, int]] = []
 
 
 class Attempt(msgspec.Struct, omit_defaults=True, rename="camel"):
@@ -119,7 +125,8 @@ class TaskRun(msgspec.Struct, kw_only=True, omit_defaults=True):
     sequence: order of creation inside the execution.
     branch: in which list of its parent it stands.
     child_id: execution started by a Subflow task.
-    retry_at, wake_at: when a retry or a wait is due.
+    awaiting: what a pending EVALUATE job is for (`start`, `run_if`, `condition`, `outputs`).
+    orphaned: its parent ended before it: one late result is still recorded, nothing follows from it.
     """
 
     id: str
@@ -141,8 +148,8 @@ class TaskRun(msgspec.Struct, kw_only=True, omit_defaults=True):
     dynamic: bool = False
     force_execution: bool = False
     child_id: str | None = None
-    retry_at: datetime | None = None
-    wake_at: datetime | None = None
+    awaiting: str | None = None
+    orphaned: bool = False
 
 
 class Execution(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -153,6 +160,7 @@ class Execution(msgspec.Struct, kw_only=True, omit_defaults=True):
     retrying: task runs that wait for their retry.
     closed: fully terminated: afterExecution has ended too, waiters are answered, the slot is free.
     slot: holds a slot of its flow's concurrency limit.
+    stamp, awaiting: as in `TaskRun`, for templates of the flow itself (its outputs).
     """
 
     id: str
@@ -175,6 +183,8 @@ class Execution(msgspec.Struct, kw_only=True, omit_defaults=True):
     retrying: int = 0
     closed: bool = False
     slot: bool = False
+    stamp: int = 0
+    awaiting: str | None = None
 
 
 class ExecutionContext(msgspec.Struct, kw_only=True, omit_defaults=True):

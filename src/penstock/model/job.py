@@ -15,11 +15,15 @@ from penstock.model.task import Task
 
 
 class JobKind(StrEnum):
-    """Run a task; run the children of a WorkingDirectory in one folder; evaluate templates that need the outside."""
+    """Run a task; run the children of a WorkingDirectory in one folder; evaluate templates that need the outside;
+    split a ForEachItem's file into batches; merge the outputs of its subflows (`templates["executions"]`, in order).
+    """
 
     TASK = "TASK"
     WORKING_DIRECTORY = "WORKING_DIRECTORY"
     EVALUATE = "EVALUATE"
+    SPLIT = "SPLIT"
+    MERGE = "MERGE"
 
 
 class Job(msgspec.Struct, kw_only=True):
@@ -27,6 +31,7 @@ class Job(msgspec.Struct, kw_only=True):
 
     variables: everything templates see (expressions.md 10), `outputs` being a lazy mapping; no secret is in it.
     templates: for EVALUATE, the values to render (any nesting) by name.
+    store: for EVALUATE, the name of an Ion file the rendered values are written to; `values` is then `{uri}`.
     children: for WORKING_DIRECTORY, the enabled child tasks in order.
     attempt: zero-based number of this attempt, as log lines show it.
     force: run even when the execution is killed (afterExecution).
@@ -45,6 +50,7 @@ class Job(msgspec.Struct, kw_only=True):
     variables: Mapping[str, object]
     value: str | None = None
     templates: Mapping[str, object] | None = None
+    store: str | None = None
     children: list[Task] = []
     path: tuple[str, ...] = ()
     force: bool = False

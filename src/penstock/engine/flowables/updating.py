@@ -1,0 +1,169 @@
+"""Tasks that change the execution itself, here and not on a worker: Labels, SetVariables, UnsetVariables, Exit (engine.md 3.12)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from penstock.engine import events as e
+from penstock.engine.draft import Draft
+from penstock.engine.flowables.sequential import SequentialBehaviour
+from penstock.engine.flowables.subflow import raw_labels
+from penstock.engine.kill import kill
+from penstock.engine.lifecycle import end_now
+from penstock.engine.plan import Node
+from penstock.engine.runs import close_attempt, end_run, fail_run
+from penstock.model import flowables as f
+from penstock.model.execution import Label, TaskRun, merge_labels
+from penstock.model.state import State
+from penstock.model.task import Task
+
+
+class UpdatingBehaviour(SequentialBehaviour):
+    """Renders its properties, changes the execution, ends."""
+
+    def templates(self, task: Task) -> Mapping[str, object]:
+        match task:
+            case f.Labels():
+                return {"labels": raw_labels(task.labels)}
+            case f.SetVariables():
+                return {"variables": task.variables, "overwrite": task.overwrite}
+            case f.UnsetVariables():
+                return {"variables": task.variables, "ignoreMissing": task.ignore_missing}
+            case f.Exit():
+                return {"state": task.state}
+            case _:
+                return {}
+
+    def start(self, draft: Draft, run: TaskRun, node: Node, values: Mapping[str, object]) -> None:
+        try:
+            self._change(draft, run, node, values)
+        except ValueError as error:
+            fail_run(draft, run, node, str(error))
+
+    def _change(self, draft: Draft, run: TaskRun, node: Node, values: Mapping[str, object]) -> None:
+        match node.task:
+            case f.Exit():
+                leave(draft, run, State.read(str(values["state"]).rpartition(".")[2]))
+                return
+            case f.Labels():
+                labels = merge_labels(draft.state.context.labels, read_new_labels(values["labels"]))
+                draft.emit(e.LabelsSet(labels))
+            case f.SetVariables():
+                overwrite = str(values["overwrite"]).lower() != "false"
+                merged = merge_variables(draft.state.context.variables, _map(values["variables"]), overwrite=overwrite)
+                draft.emit(e.VariablesSet(merged))
+            case f.UnsetVariables():
+                lenient = str(values["ignoreMissing"]).lower() == "true"
+                left = without_variables(draft.state.context.variables, _list(values["variables"]), lenient=lenient)
+                draft.emit(e.VariablesSet(left))
+            case _:
+                raise ValueError(f"{node.task.type} cannot run inside the executor")
+        end_run(draft, run, State.SUCCESS)
+
+
+def leave(draft: Draft, run: TaskRun, state: State) -> None:
+    """Exit: this task run, its ancestors and the execution take the state; nothing more starts but afterExecution."""
+    if state is State.KILLED:
+        close_attempt(draft, run, state)
+        draft.emit(e.TaskRunMoved(run.id, state, draft.moment.now))
+        kill(draft, cascade=True)
+        return
+    now = draft.moment.now
+    chain = [run, *draft.state.ancestors(run)]
+    for link in chain:
+        close_attempt(draft, link, state)
+        draft.emit(e.TaskRunMoved(link.id, state, now))
+    end_now(draft, state)
+
+
+def read_new_labels(value: object) -> list[Label]:
+    """Labels of the Labels task: a map, a list of `{key, value}`, or their JSON.
+
+    Raises:
+        ValueError: a system label, an empty value, or neither form.
+    """
+    if isinstance(value, str):
+        try:
+            value = msgspec.json.decode(value)
+        except msgspec.DecodeError as error:
+            raise ValueError(f"labels must be a map, a list of key and value, or their JSON, found `{value}`") from error
+    if isinstance(value, Mapping):
+        pairs = [(str(k), v) for k, v in value.items()]
+    elif isinstance(value, Sequence):
+        pairs = [(str(entry["key"]), entry.get("value")) for entry in value]
+    else:
+        raise ValueError("labels must be a map, a list of key and value, or their JSON")
+    return [_label(key, text) for key, text in pairs]
+
+
+def _label(key: str, value: object) -> Label:
+    if key.startswith("system."):
+        raise ValueError(f"System labels can only be set by Kestra itself, offending label: {key}={value}")
+    if value is None or str(value) == "":
+        raise ValueError(f"Label values cannot be empty, offending label: {key}")
+    return Label(key, str(value))
+
+
+def merge_variables(old: Mapping[str, object], new: Mapping[str, object], *, overwrite: bool) -> dict[str, object]:
+    """`new` merged deeply into `old`.
+
+    Raises:
+        ValueError: a key exists already and `overwrite` is false.
+    """
+    merged = dict(old)
+    for key, value in new.items():
+        present = merged.get(key)
+        if isinstance(present, Mapping) and isinstance(value, Mapping):
+            merged[key] = merge_variables(present, value, overwrite=overwrite)
+            continue
+        if key in merged and not overwrite:
+            raise ValueError(f"Variable `{key}` already exists and overwrite is set to false")
+        merged[key] = value
+    return merged
+
+
+def without_variables(old: Mapping[str, object], paths: Sequence[str], *, lenient: bool) -> dict[str, object]:
+    """`old` without the variables at the dotted `paths`.
+
+    Raises:
+        ValueError: one is missing and `lenient` is false.
+    """
+    left = dict(old)
+    for path in paths:
+        left = _without(left, path.split("."), path, lenient=lenient)
+    return left
+
+
+def _without(level: Mapping[str, object], path: list[str], whole: str, *, lenient: bool) -> dict[str, object]:
+    head, *rest = path
+    if head not in level:
+        if lenient:
+            return dict(level)
+        raise ValueError(f"Variable `{whole}` does not exist: set ignoreMissing to true to go on without it")
+    copy = dict(level)
+    below = copy[head]
+    if not rest:
+        del copy[head]
+    elif isinstance(below, Mapping):
+        copy[head] = _without(below, rest, whole, lenient=lenient)
+    elif not lenient:
+        raise ValueError(f"Variable `{whole}` does not exist: `{head}` is no map")
+    return copy
+
+
+def _map(value: object) -> Mapping[str, object]:
+    if isinstance(value, str):
+        value = msgspec.json.decode(value)
+    if not isinstance(value, Mapping):
+        raise ValueError("variables must be a map")
+    return value
+
+
+def _list(value: object) -> list[str]:
+    if isinstance(value, str):
+        value = msgspec.json.decode(value) if value.lstrip().startswith("[") else [value]
+    if not isinstance(value, Sequence):
+        raise ValueError("variables must be a list of names")
+    return [str(name) for name in value]

@@ -1,0 +1,397 @@
+"""Restart in place, replay as a new execution, and changing one task run's state (engine.md 5.4-5.6).
+
+These are operators' commands: they look at all task runs of the execution, which an ordinary transition never does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+from penstock.engine import commands as c
+from penstock.engine import events as e
+from penstock.engine.apply import fresh
+from penstock.engine.draft import Draft
+from penstock.engine.holding import go_on
+from penstock.engine.plan import Kind, Node, Plan
+from penstock.errors import Conflict, Unprocessable
+from penstock.model.execution import (
+    Attempt,
+    Branch,
+    Execution,
+    ExecutionContext,
+    Label,
+    Metadata,
+    RunKind,
+    Scope,
+    TaskRun,
+    merge_labels,
+)
+from penstock.model.state import TERMINATED, State, StateChange
+
+
+def restart(draft: Draft) -> None:
+    """Run FAILED and PAUSED task runs again, under the same ids.
+
+    Raises:
+        Conflict: the execution is neither FAILED nor PAUSED.
+        Unprocessable: no task run failed.
+    """
+    execution = draft.state.execution
+    if execution.state not in (State.FAILED, State.PAUSED):
+        raise Conflict(
+            f"Cannot restart execution: current state is '{execution.state}', expected terminated or paused."
+        )
+    runs = _all_runs(draft)
+    failed = [r for r in runs if r.state in (State.FAILED, State.PAUSED) and not _handler(draft.plan, r, runs)]
+    if runs and not failed:
+        raise Unprocessable("No task found to restart execution from!")
+    leaves = _leaves(draft.plan, failed)
+    _reopen(draft, runs, leaves, restarted=State.RESTARTED)
+
+
+def change_task_run(draft: Draft, command: c.ChangeTaskRunState) -> None:
+    """Give one task run another state; the flow goes on from there.
+
+    Raises:
+        Conflict: the execution has not ended, or was killed.
+        Unprocessable: there is no such task run.
+    """
+    execution = draft.state.execution
+    if execution.state not in TERMINATED or execution.state is State.KILLED:
+        raise Conflict(f"Cannot change a task run of execution '{execution.id}': it is {execution.state}")
+    runs = _all_runs(draft)
+    chosen = next((r for r in runs if r.id == command.task_run_id), None)
+    if chosen is None:
+        raise Unprocessable(f"Task run id '{command.task_run_id}' not found in execution '{execution.id}'")
+    _reopen(draft, runs, [chosen], restarted=command.state)
+
+
+def _all_runs(draft: Draft) -> list[TaskRun]:
+    known = {r.id: r for r in draft.moment.archive.runs(draft.state.execution.id)}
+    known.update(draft.state.runs)
+    return sorted(known.values(), key=lambda r: r.sequence)
+
+
+def _handler(plan: Plan, run: TaskRun, runs: Sequence[TaskRun]) -> bool:
+    """Whether a task run belongs to errors, finally or afterExecution, at any depth."""
+    by_id = {r.id: r for r in runs}
+    current: TaskRun | None = run
+    while current is not None:
+        if current.branch is not Branch.TASKS:
+            return True
+        current = by_id.get(current.parent_id or "")
+    return False
+
+
+def _leaves(plan: Plan, failed: Sequence[TaskRun]) -> list[TaskRun]:
+    """The failed task runs that begin anew: the deepest ones, or the block that is restarted as a whole."""
+    parents = {r.parent_id for r in failed if r.parent_id}
+    whole = {r.id for r in failed if _kind(plan, r) in (Kind.WORKING_DIRECTORY, Kind.LOOP_UNTIL)}
+    return [r for r in failed if r.parent_id not in whole and (r.id in whole or r.id not in parents)]
+
+
+def _kind(plan: Plan, run: TaskRun) -> Kind:
+    return _node(plan, run).kind
+
+
+def _node(plan: Plan, run: TaskRun) -> Node:
+    return plan.by_id[f"{run.task_id}#" if run.kind is RunKind.ITERATION else run.task_id]
+
+
+def _reopen(draft: Draft, runs: Sequence[TaskRun], leaves: Sequence[TaskRun], *, restarted: State) -> None:
+    """Bring `leaves` and their ancestors back to life, forget what came after, and go on."""
+    by_id = {r.id: r for r in runs}
+    now = draft.moment.now
+    alive = _ancestors(leaves, by_id)
+    restarting = {r.id for r in leaves}
+    removed = _superseded(draft.plan, runs, restarting)
+    for run_id in removed:
+        draft.emit(e.TaskRunRemoved(run_id))
+    kept = [r for r in runs if r.id not in removed]
+    assumed = dict.fromkeys(restarting, restarted) if restarted in TERMINATED else {}
+    active = restarting - assumed.keys()
+    root = rebuilt_scope(draft.plan.root, None, kept, active, alive, assumed)
+    if restarted is State.CANCELLED:
+        _cancel(draft, leaves[0], root, now)
+        return
+    draft.emit(e.ExecutionReopened(root))
+    draft.emit(e.AttemptNumberRaised())
+    labels = merge_labels(draft.state.context.labels, [Label("system.restarted", "true")])
+    draft.emit(e.LabelsSet(labels))
+    draft.emit(e.ExecutionMoved(State.RESTARTED, now))
+    draft.emit(e.ExecutionMoved(State.RUNNING, now))
+    for run in sorted(alive.values(), key=lambda r: r.sequence):
+        node = _node(draft.plan, run)
+        scope = rebuilt_scope(node, run, kept, active, alive, assumed)
+        done = frozenset(r.task_id for r in kept if r.parent_id == run.id and r.id not in active | alive.keys())
+        draft.emit(e.TaskRunRevived(run, State.RUNNING, now, scope, done))
+        _reload_values(draft, run, node)
+    for run in leaves:
+        _bring_back(draft, run, restarted, now)
+    go_on(draft)
+
+
+def _cancel(draft: Draft, run: TaskRun, root: Scope, now: datetime) -> None:
+    draft.emit(e.TaskRunRevived(run, State.CANCELLED, now))
+    draft.emit(e.ExecutionMoved(State.CANCELLED, now))
+
+
+def _bring_back(draft: Draft, run: TaskRun, restarted: State, now: datetime) -> None:
+    if restarted in TERMINATED:
+        draft.emit(e.TaskRunRevived(run, restarted, now))
+        if run.attempts:
+            last = Attempt(state=restarted, histories=[*run.attempts[-1].histories, StateChange(restarted, now)])
+            draft.emit(e.AttemptsSet(run.id, [*run.attempts[:-1], last]))
+        return
+    draft.emit(e.TaskRunRevived(run, State.RESTARTED, now))
+
+
+def _reload_values(draft: Draft, run: TaskRun, node: Node) -> None:
+    if node.kind in (Kind.FOR_EACH, Kind.LOOP) and run.id not in draft.state.values:
+        found = draft.moment.archive.loop_values(draft.state.execution.id, run.id)
+        draft.emit(e.ValuesPlanned(run.id, found[0], found[1]))
+
+
+def _ancestors(leaves: Sequence[TaskRun], by_id: Mapping[str, TaskRun]) -> dict[str, TaskRun]:
+    found: dict[str, TaskRun] = {}
+    for leaf in leaves:
+        parent_id = leaf.parent_id
+        while parent_id and parent_id not in found:
+            parent = by_id[parent_id]
+            found[parent_id] = parent
+            parent_id = parent.parent_id
+    return found
+
+
+def _superseded(plan: Plan, runs: Sequence[TaskRun], restarting: set[str]) -> set[str]:
+    """Task runs that are forgotten: all handlers, and whatever lies below a block restarted as a whole."""
+    gone: set[str] = set()
+    for run in runs:  # in order of creation: parents come before their children
+        below = run.parent_id in gone or run.parent_id in restarting
+        if run.branch is not Branch.TASKS or below:
+            gone.add(run.id)
+    return gone - restarting
+
+
+def rebuilt_scope(
+    node: Node,
+    parent: TaskRun | None,
+    runs: Sequence[TaskRun],
+    restarting: set[str],
+    alive: Mapping[str, TaskRun],
+    assumed: Mapping[str, State] | None = None,
+) -> Scope:
+    """The counters of a scope from the task runs that are kept: what restarts and revives counts as active."""
+    parent_id = parent.id if parent is not None else None
+    old = parent.scope if parent is not None else None
+    children = [r for r in runs if r.parent_id == parent_id and r.branch is Branch.TASKS and not r.dynamic]
+    active = [r for r in children if r.id in restarting or r.id in alive]
+    over = [r for r in children if r not in active]
+    tally: dict[State, int] = {}
+    for run in over:
+        state = (assumed or {}).get(run.id, run.state)
+        tally[state] = tally.get(state, 0) + 1
+    choice = old.choice if old is not None else None
+    scope = Scope(
+        planned=old.planned if old is not None and node.kind in (Kind.FOR_EACH, Kind.LOOP)
+        else len(node.list_of(Branch.TASKS, choice)),
+        active=len(active),
+        done=len(over),
+        tally=tally,
+        choice=choice,
+        limit=old.limit if old is not None else 0,
+        iteration=old.iteration if old is not None else None,
+        since=old.since if old is not None else None,
+        failed=bool(tally.get(State.FAILED)),
+    )  # fmt: skip
+    _rebuild_place(node, scope, children, over)
+    return scope
+
+
+def _rebuild_place(node: Node, scope: Scope, children: Sequence[TaskRun], over: Sequence[TaskRun]) -> None:
+    if node.kind is Kind.FOR_EACH:
+        size = len(node.lists["tasks"])
+        by_group: dict[int, list[TaskRun]] = {}
+        for run in children:
+            by_group.setdefault(run.iteration or 0, []).append(run)
+        ended = {r.id for r in over}
+        scope.cursor = max(by_group, default=-1) + 1
+        scope.groups = sum(1 for g in by_group.values() if len(g) == size and all(r.id in ended for r in g))
+        scope.ready = [(i, len(g)) for i, g in by_group.items() if len(g) < size and all(r.id in ended for r in g)]
+        return
+    if node.kind is Kind.DAG:
+        started = {r.task_id for r in children}
+        done = {r.task_id for r in over}
+        roots = [n.id for n in node.lists["roots"]]
+        scope.cursor = sum(1 for task_id in roots if task_id in started)
+        scope.ready = [
+            (0, child.index)
+            for child in node.lists["tasks"]
+            if child.depends and child.id not in started and all(node.lists["tasks"][d].id in done for d in child.depends)
+        ]
+        return
+    scope.cursor = len(children)
+
+
+def replay(
+    plan: Plan,
+    source: Execution,
+    context: ExecutionContext,
+    *,
+    runs: Sequence[TaskRun],
+    task_run_id: str | None,
+    inputs: Mapping[str, object] | None,
+    now: datetime,
+    new_id: Callable[[], str],
+    retry: bool = False,
+) -> Replayed:
+    """A new execution from an old one: from the start, or from one task run on with what came before it.
+
+    Raises:
+        Unprocessable: there is no such task run.
+    """
+    label = Label("system.replay", "true")
+    execution = Execution(
+        id=new_id(),
+        tenant_id=source.tenant_id,
+        namespace=source.namespace,
+        flow_id=source.flow_id,
+        flow_revision=plan.revision,
+        state=State.CREATED,
+        histories=[StateChange(State.CREATED, now)],
+        scope=Scope(),
+        original_id=source.original_id,
+        parent_id=source.id,
+        metadata=Metadata(
+            source.metadata.attempt_number + 1, source.metadata.original_created_date if retry else now
+        ),
+        kind=source.kind,
+    )
+    renewed = ExecutionContext(
+        labels=merge_labels(context.labels, [label]),
+        inputs=dict(inputs if inputs is not None else context.inputs),
+        variables=dict(plan.flow.variables or {}) if plan.revision != source.flow_revision else dict(context.variables),
+        trigger=context.trigger,
+    )
+    if task_run_id is None:
+        return Replayed(execution, renewed, [], {})
+    return _from_task_run(plan, execution, renewed, runs=runs, task_run_id=task_run_id, now=now, new_id=new_id)
+
+
+class Replayed:
+    """A replay: the new execution, the task runs it begins with, and which old task run each came from."""
+
+    def __init__(
+        self, execution: Execution, context: ExecutionContext, runs: list[TaskRun], origins: dict[str, str]
+    ) -> None:
+        self.execution = execution
+        self.context = context
+        self.runs = runs
+        self.origins = origins
+
+
+def _from_task_run(
+    plan: Plan,
+    execution: Execution,
+    context: ExecutionContext,
+    *,
+    runs: Sequence[TaskRun],
+    task_run_id: str,
+    now: datetime,
+    new_id: Callable[[], str],
+) -> Replayed:
+    by_id = {r.id: r for r in runs}
+    chosen = by_id.get(task_run_id)
+    if chosen is None:
+        raise Unprocessable(f"Task run id '{task_run_id}' not found in execution '{execution.parent_id}'")
+    alive = _ancestors([chosen], by_id)
+    kept = [r for r in runs if not _after(plan, r, chosen, by_id, alive)]
+    ids = {r.id: new_id() for r in kept}
+    copies: list[TaskRun] = []
+    for run in kept:
+        if run.id == chosen.id or run.id in alive:
+            continue
+        copies.append(_copy(run, ids))
+    restarting = {chosen.id}
+    for run in [*sorted(alive.values(), key=lambda r: r.sequence), chosen]:
+        copy = _copy(run, ids)
+        copy.state = State.RUNNING if run.id in alive else State.RESTARTED
+        copy.histories = [*copy.histories, StateChange(copy.state, now)]
+        if run.id in alive:
+            copy.scope = rebuilt_scope(_node(plan, run), run, kept, restarting, alive)
+        copies.append(copy)
+    execution.scope = rebuilt_scope(plan.root, None, kept, restarting, alive)
+    execution.sequence = max((r.sequence for r in copies), default=0)
+    execution.state = State.RESTARTED
+    execution.histories = [*execution.histories, StateChange(State.RESTARTED, now)]
+    copies.sort(key=lambda r: r.sequence)
+    return Replayed(execution, context, copies, {new: old for old, new in ids.items()})
+
+
+def _copy(run: TaskRun, ids: Mapping[str, str]) -> TaskRun:
+    copy = fresh(run)
+    copy.id = ids[run.id]
+    copy.parent_id = ids.get(run.parent_id or "") if run.parent_id else None
+    copy.owner = ids.get(run.owner, run.owner) if run.owner else ""
+    copy.orphaned = False
+    return copy
+
+
+def _after(
+    plan: Plan, run: TaskRun, chosen: TaskRun, by_id: Mapping[str, TaskRun], alive: Mapping[str, TaskRun]
+) -> bool:
+    """Whether a task run lies below the chosen one, or follows it in the flow's graph."""
+    line = _line(run, by_id)
+    if any(r.branch is not Branch.TASKS for r in line):
+        return True
+    ids = [r.id for r in line]
+    if chosen.id in ids:
+        return run.id != chosen.id
+    if run.id in alive:
+        return False
+    chosen_line = [None, *(r.id for r in _line(chosen, by_id)[::-1])]
+    run_line = [None, *ids[::-1]]
+    depth = 0
+    while depth < min(len(chosen_line), len(run_line)) and chosen_line[depth] == run_line[depth]:
+        depth += 1
+    mine, other = by_id[str(chosen_line[depth])], by_id[str(run_line[depth])]
+    return _follows(plan, other, mine)
+
+
+def _follows(plan: Plan, other: TaskRun, mine: TaskRun) -> bool:
+    """Whether sibling `other` comes after `mine`."""
+    node, mine_node = _node(plan, other), _node(plan, mine)
+    parent = mine_node.parent
+    if parent is None or parent.kind is Kind.PARALLEL:
+        return False
+    if parent.kind is Kind.DAG:
+        return _depends_on(parent, node.index, mine_node.index)
+    if parent.kind is Kind.FOR_EACH:
+        same_group = other.iteration == mine.iteration
+        later = (other.iteration or 0) > (mine.iteration or 0)
+        sequential = parent.task.type.endswith("EachSequential") or getattr(parent.task, "concurrency_limit", 0) == 1
+        return node.index > mine_node.index if same_group else (sequential and later)
+    if other.kind is RunKind.ITERATION:
+        return (other.iteration or 0) > (mine.iteration or 0)
+    return node.index > mine_node.index
+
+
+def _depends_on(dag: Node, index: int, on: int) -> bool:
+    waiting = [index]
+    seen: set[int] = set()
+    while waiting:
+        current = waiting.pop()
+        if current == on:
+            return index != on
+        if current not in seen:
+            seen.add(current)
+            waiting.extend(dag.lists["tasks"][current].depends)
+    return False
+
+
+def _line(run: TaskRun, by_id: Mapping[str, TaskRun]) -> list[TaskRun]:
+    line = [run]
+    while line[-1].parent_id:
+        line.append(by_id[line[-1].parent_id])
+    return line
