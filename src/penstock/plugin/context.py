@@ -53,7 +53,8 @@ class RunMetrics(Protocol):
 class WorkingDirectory(Protocol):
     """The folder of one attempt (inside a WorkingDirectory task: of all its children).
 
-    It is made at first use and removed afterwards. Names are relative with `/`; one that is absolute or leads outside raises BadRequest.
+    It is made at first use and removed afterwards. Names are relative with `/`; one that is absolute or leads outside
+    raises BadRequest.
     """
 
     @property
