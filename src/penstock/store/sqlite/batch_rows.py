@@ -102,7 +102,7 @@ class BatchRows:
             if live and key in known.live:
                 same.append((run.state.value, body, key))
                 continue
-            turned.append((live, run.state.value, body, key))
+            turned.append((live, run.state.value, _ended(run), body, key))
             if live:
                 known.live.add(key)
             else:
@@ -211,8 +211,8 @@ def _head(execution: Execution) -> tuple[str, bool, bool, int]:
     return execution.state.value, execution.closed, execution.slot, execution.flow_revision
 
 
-def _ended(execution: Execution) -> int | None:
-    return micros(execution.histories[-1].date) if execution.state in TERMINATED else None
+def _ended(record: Execution | TaskRun) -> int | None:
+    return micros(record.histories[-1].date) if record.state in TERMINATED else None
 
 
 def _trigger_columns(context: ExecutionContext) -> tuple[str | None, str | None]:
@@ -254,5 +254,7 @@ def _run_row(key: int, run: TaskRun, body: bytes, live: bool) -> tuple[object, .
         run.iteration,
         live,
         run.state.value,
+        micros(run.histories[0].date),
+        _ended(run),
         body,
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from penstock.errors import CorruptStore, StoreUnavailable
+from penstock.store.sqlite.conditions import register
 from penstock.store.sqlite.statements import migrations
 
 APPLICATION_ID = 0x50656E73
@@ -56,6 +57,7 @@ def open_reader(path: Path, *, busy_timeout: float) -> sqlite3.Connection:
     connection = _connect(path, busy_timeout)
     _tune(connection, cache_kib=2048)
     connection.execute("PRAGMA query_only = ON")
+    register(connection)
     return connection
 
 

@@ -13,12 +13,15 @@ _COMMENT = re.compile(r"^\s*--.*$", re.MULTILINE)
 
 
 class Statements:
-    """The statements of one file, as attributes: `sql.insert_run`."""
+    """The statements of one file, as attributes: `sql.insert_run`.
 
-    def __init__(self, file: str) -> None:
+    `shared` are texts that several statements share: `{row}` in the file is the part called `row`.
+    """
+
+    def __init__(self, file: str, **shared: str) -> None:
         parts = _NAME.split(_text("sql", file))
         self._by_name = {
-            name: " ".join(_COMMENT.sub("", text).split()).removesuffix(";")
+            name: _filled(" ".join(_COMMENT.sub("", text).split()).removesuffix(";"), shared)
             for name, text in zip(parts[1::2], parts[2::2], strict=True)
         }
 
@@ -29,6 +32,12 @@ class Statements:
             raise AttributeError(name) from None
         self.__dict__[name] = statement
         return statement
+
+
+def _filled(statement: str, shared: dict[str, str]) -> str:
+    for name, part in shared.items():
+        statement = statement.replace("{" + name + "}", part)
+    return statement
 
 
 def migrations() -> list[tuple[int, str]]:

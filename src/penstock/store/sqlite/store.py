@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from penstock.store.sqlite.entries import EntryWriter
+from penstock.store.sqlite.flows import SqliteFlows
 from penstock.store.sqlite.journal import SqliteJournal
 from penstock.store.sqlite.numbers import Numbers
 from penstock.store.sqlite.opening import Durability, open_reader, open_writer
@@ -33,6 +34,7 @@ class SqliteStore:
         numbers = Numbers()
         entries = EntryWriter(numbers)
         self.journal = SqliteJournal(self._writer, self._readers, numbers=numbers, entries=entries)
+        self.flows = SqliteFlows(self._writer, self._readers)
         self._sweeper = Sweeper(self._writer)
 
     @property

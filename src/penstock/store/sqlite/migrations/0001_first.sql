@@ -49,6 +49,8 @@ CREATE TABLE task_runs (
     iteration INTEGER,
     live INTEGER NOT NULL,
     state TEXT NOT NULL,
+    started INTEGER NOT NULL,
+    ended INTEGER,
     body BLOB NOT NULL
 );
 CREATE INDEX task_runs_id ON task_runs (id);
@@ -148,7 +150,7 @@ CREATE TABLE flows (
     draft INTEGER NOT NULL,
     updated INTEGER NOT NULL,
     error TEXT,
-    labels BLOB NOT NULL,
+    labels TEXT NOT NULL,
     document BLOB NOT NULL,
     source TEXT NOT NULL,
     UNIQUE (tenant_id, namespace, id, revision)

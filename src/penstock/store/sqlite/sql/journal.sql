@@ -34,15 +34,15 @@ DELETE FROM execution_labels WHERE no = ?;
 INSERT INTO execution_labels (no, key, value) VALUES (?, ?, ?);
 
 -- name: insert_run
-INSERT INTO task_runs (key, id, task_id, parent_id, owner, kind, iteration, live, state, body)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+INSERT INTO task_runs (key, id, task_id, parent_id, owner, kind, iteration, live, state, started, ended, body)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: update_run
 -- Changed and still live, or ended: `live` is set only where it changes, so that its index is left alone otherwise.
 UPDATE task_runs SET state = ?, body = ? WHERE key = ?;
 
 -- name: set_run_live
-UPDATE task_runs SET live = ?, state = ?, body = ? WHERE key = ?;
+UPDATE task_runs SET live = ?, state = ?, ended = ?, body = ? WHERE key = ?;
 
 -- name: run_key
 SELECT key FROM task_runs WHERE id = ? AND key BETWEEN ? AND ?;
