@@ -262,6 +262,10 @@ class TriggerStates(Protocol):
         """One row, or None."""
         ...
 
+    def get_many(self, keys: Sequence[TriggerKey]) -> list[TriggerState]:
+        """Several rows at once, in no order; those that are missing are left out."""
+        ...
+
     def of_flow(self, flow: FlowKey) -> list[TriggerState]:
         """The rows of one flow, of every kind, by trigger id."""
         ...

@@ -1,6 +1,7 @@
 """Backfills: a range of a schedule's dates, run one after another after the fact (engine.md 7.3).
 
-Pure: a row in, a row out. While a backfill lasts the row's next date is the backfill's and the schedule's own does not run.
+Pure: a row in, a row out. While a backfill lasts the row's next date is the backfill's; the
+schedule's own does not run.
 """
 
 from __future__ import annotations

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from penstock.errors import PenstockError
 from penstock.model.state import State
 from penstock.scheduler import calendar
+from penstock.scheduler.fields import field_of, label_pairs
 from penstock.scheduler.upstream import Upstream
 from penstock.scheduler.verdict import HOLDS, Renderer, Verdict, is_true
 
@@ -69,7 +71,7 @@ def judge_one(condition: object, scene: Scene) -> Verdict:
 
 def condition_name(condition: object) -> str:
     """The short name of a condition's type, one for all spellings: `ExecutionFlow`, `DayWeek`, `Not` …"""
-    short = str(_field(condition, "type", "")).rpartition(".")[2]
+    short = str(field_of(condition, "type", "")).rpartition(".")[2]
     return short if short in _KEPT else short.removesuffix("Condition")
 
 
@@ -84,17 +86,8 @@ def _evaluate(condition: object, scene: Scene) -> Seen:
 # -- reading a condition ------------------------------------------------------------------------------------------
 
 
-def _field(condition: object, name: str, default: object = None) -> object:
-    """A property by its Python name, also of a condition that is still a plain mapping."""
-    if isinstance(condition, Mapping):
-        first, *rest = name.rstrip("_").split("_")
-        return condition.get(first + "".join(part.capitalize() for part in rest), default)
-    value = getattr(condition, name, default)
-    return default if value is None else value
-
-
 def _text(condition: object, name: str, scene: Scene) -> str | None:
-    value = _field(condition, name)
+    value = field_of(condition, name)
     if value is None:
         return None
     return scene.render.text(value, scene.variables) if isinstance(value, str) else str(getattr(value, "value", value))
@@ -108,7 +101,7 @@ def _required(condition: object, name: str, scene: Scene) -> str:
 
 
 def _states(condition: object, name: str, scene: Scene) -> list[State] | None:
-    value = _field(condition, name)
+    value = field_of(condition, name)
     if value is None:
         return None
     if isinstance(value, str):
@@ -119,7 +112,7 @@ def _states(condition: object, name: str, scene: Scene) -> list[State] | None:
 
 
 def _children(condition: object) -> list[object]:
-    children = _field(condition, "conditions", [])
+    children = field_of(condition, "conditions", [])
     if isinstance(children, Mapping):
         return list(children.values())
     return list(children) if isinstance(children, Sequence) else []
@@ -171,7 +164,7 @@ def _execution_status(condition: object, scene: Scene) -> Seen:
 
 def _execution_labels(condition: object, scene: Scene) -> Seen:
     upstream = _upstream(scene)
-    wanted = label_pairs(_field(condition, "labels", {}))
+    wanted = label_pairs(field_of(condition, "labels", {}))
     found = {key: upstream.labels.get(key) for key in wanted}
     return found == wanted, {"labels": {key: value for key, value in found.items() if value is not None}}
 
@@ -183,7 +176,7 @@ def _execution_outputs(condition: object, scene: Scene) -> Seen:
     trigger = scene.variables.get("trigger")
     known = dict(trigger) if isinstance(trigger, Mapping) else {}
     variables = {**scene.variables, "trigger": {**known, "outputs": upstream.outputs}}
-    expression = _field(condition, "expression", "false")
+    expression = field_of(condition, "expression", "false")
     text = scene.render.text(str(expression), variables)
     return is_true(text), {"result": text}
 
@@ -221,14 +214,14 @@ def _subject(scene: Scene) -> tuple[str, str]:
 # -- conditions on dates --------------------------------------------------------------------------------------------
 
 
-def _date(condition: object, scene: Scene) -> tuple[object, str]:
-    text = scene.render.text(str(_field(condition, "date", "{{ trigger.date }}")), scene.variables)
+def _date(condition: object, scene: Scene) -> tuple[datetime, str]:
+    """The moment a condition is about, and its text."""
+    text = scene.render.text(str(field_of(condition, "date", "{{ trigger.date }}")), scene.variables)
     return calendar.read_moment(text), text
 
 
 def _date_time_between(condition: object, scene: Scene) -> Seen:
-    text = scene.render.text(str(_field(condition, "date", "{{ trigger.date }}")), scene.variables)
-    moment = calendar.read_moment(text)
+    moment, text = _date(condition, scene)
     after, before = _text(condition, "after", scene), _text(condition, "before", scene)
     if after is None and before is None:
         raise ValueError("`after` or `before` is required")
@@ -239,8 +232,7 @@ def _date_time_between(condition: object, scene: Scene) -> Seen:
 
 
 def _time_between(condition: object, scene: Scene) -> Seen:
-    text = scene.render.text(str(_field(condition, "date", "{{ trigger.date }}")), scene.variables)
-    moment = calendar.read_moment(text)
+    moment, text = _date(condition, scene)
     after, before = _text(condition, "after", scene), _text(condition, "before", scene)
     if after is None and before is None:
         raise ValueError("`after` or `before` is required")
@@ -251,30 +243,30 @@ def _time_between(condition: object, scene: Scene) -> Seen:
 
 
 def _day_week(condition: object, scene: Scene) -> Seen:
-    text = scene.render.text(str(_field(condition, "date", "{{ trigger.date }}")), scene.variables)
-    found = calendar.weekday_of(calendar.read_moment(text))
+    moment, text = _date(condition, scene)
+    found = calendar.weekday_of(moment)
     return found == _weekday(condition, scene), {"date": text, "dayOfWeek": found}
 
 
 def _day_week_in_month(condition: object, scene: Scene) -> Seen:
-    text = scene.render.text(str(_field(condition, "date", "{{ trigger.date }}")), scene.variables)
+    moment, text = _date(condition, scene)
     place = _required(condition, "day_in_month", scene).upper()
-    holds = calendar.is_weekday_of_month(calendar.read_moment(text), _weekday(condition, scene), place)
+    holds = calendar.is_weekday_of_month(moment, _weekday(condition, scene), place)
     return holds, {"date": text}
 
 
 def _weekend(condition: object, scene: Scene) -> Seen:
-    text = scene.render.text(str(_field(condition, "date", "{{ trigger.date }}")), scene.variables)
-    return calendar.is_weekend(calendar.read_moment(text)), {"date": text}
+    moment, text = _date(condition, scene)
+    return calendar.is_weekend(moment), {"date": text}
 
 
 def _public_holiday(condition: object, scene: Scene) -> Seen:
-    text = scene.render.text(str(_field(condition, "date", "{{ trigger.date }}")), scene.variables)
+    moment, text = _date(condition, scene)
     country = _text(condition, "country", scene)
     if not country:
         raise ValueError("`country` is required (ISO 3166-1 alpha-2, such as FR)")
     subdivision = _text(condition, "sub_division", scene)
-    day = calendar.read_moment(text).date()
+    day = moment.date()
     return calendar.is_public_holiday(day, country, subdivision), {"date": text, "country": country}
 
 
@@ -290,7 +282,7 @@ def _weekday(condition: object, scene: Scene) -> str:
 
 def _expression(condition: object, scene: Scene) -> Seen:
     """False when blank or `false`; we read truth as everywhere else, so `0` is false too (plugins.yaml)."""
-    text = scene.render.text(str(_field(condition, "expression", "")), scene.variables)
+    text = scene.render.text(str(field_of(condition, "expression", "")), scene.variables)
     return is_true(text), {"result": text}
 
 
@@ -311,15 +303,6 @@ def _or(condition: object, scene: Scene) -> Seen:
             return True, values
         seen[condition_name(child)] = values
     return False, seen
-
-
-def label_pairs(labels: object) -> dict[str, str]:
-    """Labels by key, written as a map or as a list of `{key, value}`."""
-    if isinstance(labels, Mapping):
-        return {str(key): str(value) for key, value in labels.items()}
-    if not isinstance(labels, Sequence) or isinstance(labels, str):
-        return {}
-    return {str(_field(label, "key")): str(_field(label, "value")) for label in labels}
 
 
 _KEPT = frozenset({"MultipleCondition", "FlowCondition", "FlowNamespaceCondition"})

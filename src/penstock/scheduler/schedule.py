@@ -71,8 +71,8 @@ class Dates:
     def next(self, after: datetime) -> datetime | None:
         """The first planned date later than `after`.
 
-        When none of the next dates matches, the first of them all the same: the condition is asked again when it is due, and may
-        depend on more than the date.
+        When none of the next dates matches, the first of them all the same: the condition is asked again when it is
+        due, and may depend on more than the date.
         """
         if not self.conditional:
             return self.cron.next(after, self.zone)

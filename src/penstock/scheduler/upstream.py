@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import Protocol
@@ -23,7 +23,13 @@ class UpstreamReads(Protocol):
     def execution(self, tenant_id: str, execution_id: str) -> StoredExecution | None: ...
 
     def runs(
-        self, execution_id: str, *, owner: str | None = "", page: int = 1, size: int | None = None
+        self,
+        execution_id: str,
+        *,
+        owner: str | None = "",
+        states: Sequence[str] = (),
+        page: int = 1,
+        size: int | None = None,
     ) -> Page[TaskRun]: ...
 
     def outputs(self, execution_id: str, owner: str | None = "") -> list[OutputRow]: ...
@@ -107,8 +113,8 @@ class Upstream:
             page += 1
         return [run for run in runs if run.kind is RunKind.TASK]
 
-    def variables(self) -> dict[str, object]:
-        """What `trigger.*` shows of it, without `outputs` (engine.md 7.10)."""
+    def head(self) -> dict[str, object]:
+        """What `trigger.*` shows of it that needs no further question to the store."""
         histories = self.execution.histories
         shown: dict[str, object] = {
             "executionId": self.id,
@@ -117,13 +123,26 @@ class Upstream:
             "flowId": self.flow_id,
             "flowRevision": self.execution.flow_revision,
             "state": str(self.state),
-            "startDate": iso(histories[0].date) if histories else None,
-            "endDate": iso(self.at) if self.state in TERMINATED else None,
         }
+        if histories:
+            shown["startDate"] = iso(histories[0].date)
         if self.state in TERMINATED:
-            shown["firstFailedTaskId"] = next((run.task_id for run in self.runs if run.state is State.FAILED), None)
-            shown["lastTaskId"] = self.runs[-1].task_id if self.runs else None
-        return {name: value for name, value in shown.items() if value is not None}
+            shown["endDate"] = iso(self.at)
+        return shown
+
+    def variables(self) -> dict[str, object]:
+        """What `trigger.*` shows of it, without `outputs` (engine.md 7.10)."""
+        shown = self.head()
+        if self.state not in TERMINATED:
+            return shown
+        failed = self._reads.runs(self.id, owner=None, states=(State.FAILED,), size=1).results
+        if failed:
+            shown["firstFailedTaskId"] = failed[0].task_id
+        count = self._reads.runs(self.id, owner=None, size=1).total
+        last = self._reads.runs(self.id, owner=None, page=count, size=1).results if count else []
+        if last:
+            shown["lastTaskId"] = last[0].task_id
+        return shown
 
     def scope(self) -> dict[str, object]:
         """What conditions and inputs see: the upstream execution as its own templates would see it."""
