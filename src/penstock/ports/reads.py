@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Generic, Protocol, TypeAlias, TypeVar
+from typing import Generic, Literal, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
@@ -66,6 +66,29 @@ class StoredRun(msgspec.Struct):
 
     execution_id: str
     run: TaskRun
+
+
+Unit: TypeAlias = Literal["minute", "hour", "day", "week", "month"]
+"""Lengths of time that counts and sums are made over; they begin in UTC, weeks on Monday."""
+
+Aggregation: TypeAlias = Literal["sum", "avg", "min", "max", "count"]
+"""How the values of a metric are put together."""
+
+
+class Bucket(msgspec.Struct, frozen=True):
+    """The aggregated values of one stretch of time, named by its beginning."""
+
+    date: datetime
+    value: float
+
+
+class Tally(msgspec.Struct, frozen=True):
+    """How many executions share the values of `group`, and how long those that ended took (seconds, in all)."""
+
+    group: tuple[str | datetime | None, ...]
+    count: int
+    ended: int
+    duration: float
 
 
 class Reads(Protocol):
@@ -138,6 +161,29 @@ class Reads(Protocol):
     ) -> Page[MetricEntry]: ...
 
     def metric_names(self, tenant_id: str, namespace: str, flow_id: str, task_id: str | None = None) -> list[str]: ...
+
+    def metric_tasks(self, tenant_id: str, namespace: str, flow_id: str) -> list[str]:
+        """Ids of the tasks of a flow that have metrics."""
+        ...
+
+    def aggregate_metrics(
+        self,
+        tenant_id: str,
+        filters: Sequence[Condition],
+        *,
+        aggregation: Aggregation = "sum",
+        unit: Unit = "day",
+    ) -> list[Bucket]:
+        """The values of the metrics that satisfy all filters (as `metrics`), by time; empty stretches are left out."""
+        ...
+
+    def count_executions(
+        self, tenant_id: str, filters: Sequence[Condition], *, by: Sequence[str], unit: Unit = "day"
+    ) -> list[Tally]:
+        """Executions that satisfy all filters, counted by `namespace`, `flowId`, `state`, `kind` and `startDate` (the
+        beginning of its `unit` of time), in the order of the groups.
+        """
+        ...
 
     def latest_executions(self, tenant_id: str, flows: Sequence[tuple[str, str]]) -> list[Execution]:
         """The newest execution of each (namespace, flow id)."""

@@ -15,5 +15,5 @@ def fragments(source: str, text: str) -> list[str]:
     pattern = re.compile(re.escape(text), re.IGNORECASE)
     if "\n" in text:
         return [f"[mark]{found[0]}[/mark]" for found in pattern.finditer(source)][:MOST]
-    lines = (line for line in source.splitlines() if pattern.search(line))
-    return [pattern.sub(lambda found: f"[mark]{found[0]}[/mark]", line) for line, _ in zip(lines, range(MOST))]
+    lines = [line for line in source.splitlines() if pattern.search(line)]
+    return [pattern.sub(lambda found: f"[mark]{found[0]}[/mark]", line) for line in lines[:MOST]]

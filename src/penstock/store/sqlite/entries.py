@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from typing import Any, cast
 
-from penstock.model.entries import LogEntry, MetricEntry
+from penstock.model.entries import LogEntry, MetricEntry, MetricKind
+from penstock.model.execution import ExecutionKind
 from penstock.model.task import LogLevel
-from penstock.store.sqlite.codec import encode, micros, text
+from penstock.store.sqlite.codec import decode_labels, encode, micros, moment, text
 from penstock.store.sqlite.numbers import Known, Numbers, next_key
 from penstock.store.sqlite.statements import Statements
 
@@ -15,6 +17,8 @@ _SQL = Statements("entries.sql")
 
 LEVELS = {level: rank for rank, level in enumerate(LogLevel)}
 """Rank of each level, from the most talkative."""
+
+_RANKED = tuple(LogLevel)
 
 
 class EntryWriter:
@@ -93,4 +97,43 @@ def _metric_row(key: int, entry: MetricEntry, tags: bytes | None) -> tuple[objec
         entry.task_run_id,
         entry.execution_kind and entry.execution_kind.value,
         tags,
+    )
+
+
+def log_entry(row: tuple[object, ...]) -> LogEntry:
+    """The record of a row of `reads.logs`."""
+    at, level, tenant, namespace, flow, execution, task, run, attempt, trigger, kind, thread, message = cast("Any", row)
+    return LogEntry(
+        tenant_id=tenant,
+        namespace=namespace,
+        flow_id=flow,
+        execution_id=execution,
+        task_id=task,
+        task_run_id=run,
+        trigger_id=trigger,
+        attempt_number=attempt,
+        timestamp=moment(at),
+        level=_RANKED[level],
+        thread=thread,
+        message=message,
+        execution_kind=None if kind is None else ExecutionKind(kind),
+    )
+
+
+def metric_entry(row: tuple[object, ...]) -> MetricEntry:
+    """The record of a row of `reads.metrics`."""
+    at, type_, name, value, tenant, namespace, flow, execution, task, run, kind, tags = cast("Any", row)
+    return MetricEntry(
+        tenant_id=tenant,
+        namespace=namespace,
+        flow_id=flow,
+        execution_id=execution,
+        task_id=task,
+        task_run_id=run,
+        type=MetricKind(type_),
+        name=name,
+        value=value,
+        timestamp=moment(at),
+        tags={} if tags is None else decode_labels(tags),
+        execution_kind=None if kind is None else ExecutionKind(kind),
     )

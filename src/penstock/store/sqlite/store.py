@@ -10,7 +10,8 @@ from penstock.store.sqlite.journal import SqliteJournal
 from penstock.store.sqlite.numbers import Numbers
 from penstock.store.sqlite.opening import Durability, open_reader, open_writer
 from penstock.store.sqlite.readers import Readers
-from penstock.store.sqlite.sweeping import Sweeper
+from penstock.store.sqlite.reads import SqliteReads
+from penstock.store.sqlite.sweeping import SqlitePurges
 from penstock.store.sqlite.writer import Counters, Writer
 
 
@@ -35,16 +36,13 @@ class SqliteStore:
         entries = EntryWriter(numbers)
         self.journal = SqliteJournal(self._writer, self._readers, numbers=numbers, entries=entries)
         self.flows = SqliteFlows(self._writer, self._readers)
-        self._sweeper = Sweeper(self._writer)
+        self.reads = SqliteReads(self._readers)
+        self.purges = SqlitePurges(self._writer)
 
     @property
     def counters(self) -> Counters:
         """What has been written through this store."""
         return self._writer.counters
-
-    def sweep(self, steps: int | None = None) -> bool:
-        """Remove what deleted executions left behind, in steps; returns whether something is left."""
-        return self._sweeper.sweep(steps)
 
     def close(self) -> None:
         """Closes every connection; commits that run are waited for. Closing twice is allowed."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from penstock.ports.reads import Condition
+from penstock.store.sqlite.conditions import where
 from penstock.store.sqlite.numbers import Numbers, bounds
+from penstock.store.sqlite.searched import LOGS, METRICS, READS
 from penstock.store.sqlite.statements import Statements
 from penstock.store.sqlite.writer import Writer
 
@@ -18,8 +21,8 @@ _HEADS = (_SQL.delete_head, _SQL.delete_context, _SQL.delete_labels, _SQL.delete
 _MASSES = (_SQL.sweep_runs, _SQL.sweep_outputs, _SQL.sweep_logs, _SQL.sweep_metrics, _SQL.sweep_loop_values)
 
 
-class Sweeper:
-    """Removes what deleted executions left behind."""
+class SqlitePurges:
+    """`penstock.ports.purges.Purges` on SQLite."""
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
@@ -35,6 +38,22 @@ class Sweeper:
                     return False
             steps = None if steps is None else steps - 1
         return True
+
+    def delete_logs(self, tenant_id: str, filters: Sequence[Condition]) -> int:
+        return self._delete(READS.delete_logs, tenant_id, where(filters, LOGS.columns))
+
+    def delete_metrics(self, tenant_id: str, filters: Sequence[Condition]) -> int:
+        return self._delete(READS.delete_metrics, tenant_id, where(filters, METRICS.columns))
+
+    def _delete(self, statement: str, tenant_id: str, condition: tuple[str, list[object]]) -> int:
+        statement = statement.replace("{where}", condition[0])
+        removed = 0
+        while True:
+            with self._writer.transaction() as connection:
+                count = connection.execute(statement, (tenant_id, *condition[1], STEP)).rowcount
+            removed += count
+            if count < STEP:
+                return removed
 
 
 def delete_executions(connection: sqlite3.Connection, execution_ids: Iterable[str], *, numbers: Numbers) -> None:

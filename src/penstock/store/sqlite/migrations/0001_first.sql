@@ -56,6 +56,7 @@ CREATE TABLE task_runs (
 CREATE INDEX task_runs_id ON task_runs (id);
 CREATE INDEX task_runs_live ON task_runs (live) WHERE live = 1;
 CREATE INDEX task_runs_parent ON task_runs (parent_id) WHERE parent_id IS NOT NULL;
+CREATE INDEX task_runs_iterations ON task_runs (kind) WHERE kind = 'ITERATION';
 CREATE INDEX task_runs_owner ON task_runs (owner) WHERE owner <> '';
 
 -- Outputs of task runs; key as in task_runs. `path` is a JSON array without its closing bracket, so that everything
