@@ -16,6 +16,7 @@ from penstock.expr.values import Entry, as_list, as_map, condition, is_map, sett
 
 Emit = Callable[[Frame], str]
 _TURNS_PER_CHARGE: Final = 256
+_SMALL: Final = 10**18
 _T = TypeVar("_T")
 
 
@@ -69,9 +70,12 @@ class Bodies:
 
         def emit(frame: Frame) -> str:
             value = run(frame)
-            if type(value) is str:
-                return value
-            if type(value) is Secret and frame.protected is not None:
+            kind = type(value)
+            if kind is str:
+                return value  # pyright: ignore[reportReturnType]
+            if kind is int and -_SMALL < value < _SMALL:  # pyright: ignore[reportOperatorIssue]
+                return str(value)
+            if kind is Secret and frame.protected is not None:
                 return frame.protect(value)
             return print_text(frame, value)
 
@@ -94,8 +98,12 @@ class Bodies:
 
         def choose(frame: Frame) -> _T | None:
             for test, body in branches:
-                if _holds(frame, test, position):
-                    return body
+                try:
+                    value = test(frame)
+                    if value is True or (value is not False and _holds(value)):
+                        return body
+                except ExpressionError as error:
+                    raise _in_condition(error, position) from error
             return otherwise
 
         return choose
@@ -233,20 +241,15 @@ class Bodies:
     def _typed(self, parts: nodes.Body) -> Run:
         """The value of a body: the object of its only expression, else its text, parsed when it is a JSON map or list."""
         visible = [part for part in parts if not isinstance(part, (nodes.Set, nodes.Macro))]
-        emit = self.body(parts)
-        if len(visible) != 1 or not isinstance(visible[0], (nodes.Print, nodes.If)):
+        only = visible[0] if len(visible) == 1 else None
+        if not isinstance(only, (nodes.Print, nodes.If)):
+            emit = self.body(parts)
             return lambda frame: _reread(emit(frame))
         before = [self._set(part) for part in parts if isinstance(part, nodes.Set)]
-        (only,) = visible
         if isinstance(only, nodes.Print):
             value = self._compiler.expression(only.value)
         else:
-            choose = self._branch(only, self._typed)
-
-            def value(frame: Frame) -> object:
-                branch = choose(frame)
-                return "" if branch is None else branch(frame)
-
+            value = self._typed_if(only)
         if not before:
             return value
 
@@ -257,23 +260,30 @@ class Bodies:
 
         return run
 
+    def _typed_if(self, node: nodes.If) -> Run:
+        choose = self._branch(node, self._typed)
 
-def _holds(frame: Frame, test: Run, position: Position) -> bool:
+        def value(frame: Frame) -> object:
+            branch = choose(frame)
+            return "" if branch is None else branch(frame)
+
+        return value
+
+
+def _holds(value: object) -> bool:
+    if value is None:
+        raise EvaluationError("null value given to if statement and strict variables is set to true")
+    return condition(value, what='"if" statement')
+
+
+def _in_condition(error: ExpressionError, position: Position) -> ExpressionError:
     """Kestra wraps whatever goes wrong in a condition, undefined names too, in one message."""
-    try:
-        value = test(frame)
-        if value is True or value is False:
-            return value
-        if value is None:
-            raise EvaluationError("null value given to if statement and strict variables is set to true")
-        return condition(value, what='"if" statement')
-    except LimitReached:
-        raise
-    except ExpressionError as error:
-        hint = "; ".join(filter(None, (error.headline() if error.kind == "undefined" else error.message, error.advice())))
-        raise EvaluationError(
-            "Wrong operand(s) type in conditional expression", position=error.position or position, hint=hint
-        ) from error
+    if isinstance(error, LimitReached):
+        return error.at(position)
+    text = error.headline() if error.kind == "undefined" else error.message
+    hint = "; ".join(filter(None, (text, error.advice())))
+    message = "Wrong operand(s) type in conditional expression"
+    return EvaluationError(message, position=error.position or position, hint=hint)
 
 
 def _joined(pieces: list[str | Emit]) -> Emit:
@@ -284,7 +294,7 @@ def _joined(pieces: list[str | Emit]) -> Emit:
         return (lambda _: only) if isinstance(only, str) else only
 
     def emit(frame: Frame) -> str:
-        texts = [piece if type(piece) is str else piece(frame) for piece in pieces]  # pyright: ignore[reportCallIssue]
+        texts = [piece if isinstance(piece, str) else piece(frame) for piece in pieces]
         text = "".join(texts)
         if len(text) > 4096:
             frame.budget.text(len(text))
@@ -305,8 +315,8 @@ def _turns(frame: Frame, source: Iterable[object], scope: dict[str, object], var
         if info is not None:
             info["index"] = turn
             left = info["revindex"] = info["length"] - 1 - turn
-            info["first"] = turn == 0
-            info["last"] = left == 0
+            if turn < 2 or left == 0:
+                info["first"], info["last"] = turn == 0, left == 0
         text = body(frame)
         texts.append(text)
         size += len(text) + 1

@@ -253,8 +253,10 @@ class Compiler:
                 return None
             keys.insert(0, owner.key.value)
             owner = owner.owner
-        if not isinstance(owner, nodes.Name) or owner.name in self.local_names or len(keys) > 3:
+        if not isinstance(owner, nodes.Name) or len(keys) > 3:
             return None
+        if owner.name in self.local_names:
+            return _local_path(owner.name, keys[0]) if len(keys) == 1 else None
         return _path(owner.name, keys)
 
     def _undefined(self, node: nodes.Expression) -> Run:
@@ -279,7 +281,9 @@ class Compiler:
 
         def method(frame: Frame) -> object:
             try:
-                return settle(frame, call_method(frame, owner(frame), name, [argument(frame) for argument in arguments]))
+                return settle(
+                    frame, call_method(frame, owner(frame), name, [argument(frame) for argument in arguments])
+                )
             except EvaluationError as error:
                 raise error.at(position) from error.__cause__
 
@@ -331,7 +335,9 @@ class Compiler:
 
         return self.operation(operation, node.arguments, node.offset, swallow)
 
-    def operation(self, operation: Operation, arguments: nodes.Arguments, offset: int, operand: Run | None = None) -> Run:
+    def operation(
+        self, operation: Operation, arguments: nodes.Arguments, offset: int, operand: Run | None = None
+    ) -> Run:
         """A call of a filter (with its operand) or function."""
         position = self.position(offset)
         try:
@@ -394,7 +400,11 @@ class Compiler:
     def _unary(self, node: nodes.Unary) -> Run:
         operand = self.expression(node.operand)
         position = self.position(node.offset)
-        if isinstance(node.operand, nodes.Literal) and node.operator == "-" and type(node.operand.value) in (int, float):
+        if (
+            isinstance(node.operand, nodes.Literal)
+            and node.operator == "-"
+            and type(node.operand.value) in (int, float)
+        ):
             number = -cast("int", node.operand.value)
             return lambda _: number
         apply = {"not": _negation, "-": operators.negate, "+": operators.positive}[node.operator]
@@ -560,6 +570,19 @@ def _path(root: str, keys: list[str]) -> Run:
         return value if type(value) in PLAIN else settle(frame, value)
 
     return (path_1, path_2, path_3)[len(keys) - 1]
+
+
+def _local_path(name: str, key: str) -> Run:
+    """`row.key` of a variable of the innermost loop."""
+
+    def local_path(frame: Frame) -> object:
+        try:
+            value = frame.scopes[-1][name][key]  # pyright: ignore[reportOptionalSubscript, reportIndexIssue]
+        except (KeyError, TypeError):
+            return UNDEFINED
+        return value if type(value) in PLAIN else settle(frame, value)
+
+    return local_path
 
 
 def _negation(_: Frame, value: object) -> object:

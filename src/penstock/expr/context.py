@@ -129,7 +129,18 @@ class RenderContext:
     `secrets` gathers the secret texts that renderings with this context touched; None until there is one.
     """
 
-    __slots__ = ("host", "limits", "monotonic", "new_id", "now", "random", "recursive", "secrets", "timezone", "variables")
+    __slots__ = (
+        "host",
+        "limits",
+        "monotonic",
+        "new_id",
+        "now",
+        "random",
+        "recursive",
+        "secrets",
+        "timezone",
+        "variables",
+    )
 
     def __init__(
         self,

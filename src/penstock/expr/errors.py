@@ -13,7 +13,7 @@ front); the lines after it show the place and what could be meant.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, Self
 
 from penstock.errors import PenstockError
 
@@ -82,13 +82,13 @@ class ExpressionError(PenstockError):
         """The 1-based column of the template line, when known."""
         return self.position.column if self.position else None
 
-    def at(self, position: Position) -> ExpressionError:
+    def at(self, position: Position) -> Self:
         """This error with a place, unless it has one already (the innermost is the right one)."""
         if self.position is None:
             self.position = position
         return self
 
-    def within(self, **place: str) -> ExpressionError:
+    def within(self, **place: str) -> Self:
         """This error with its place in a flow, e.g. `flow=…, task=…, property=…`."""
         self.place.update(place)
         return self

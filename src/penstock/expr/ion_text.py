@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from penstock.expr.errors import EvaluationError, LimitReached
 from penstock.expr.text import duration_text, integer_text, java_text
@@ -96,7 +96,7 @@ def read_ion(source: str | bytes, *, every: bool) -> object:
     from amazon.ion.exceptions import IonException
 
     try:
-        found: Iterable[Any] = simpleion.loads(source, single_value=False)
+        found: Any = simpleion.loads(source, single_value=False)
         values = [_plain(value) for value in found]
     except (IonException, ValueError, TypeError, RecursionError, AttributeError, ArithmeticError, LookupError) as error:
         raise EvaluationError(f"Invalid ion: {str(error)[:200] or type(error).__name__}") from error
@@ -117,7 +117,7 @@ def _plain(value: Any) -> object:
     if isinstance(value, (list, tuple)) and kind not in ("SymbolToken", "IonPySymbol"):
         return [_plain(item) for item in value]
     if kind in ("SymbolToken", "IonPySymbol"):
-        return str(value.text)
+        return str(cast("Any", value).text)
     if isinstance(value, datetime):
         return _plain_moment(value)
     if isinstance(value, (bytes, bytearray)):

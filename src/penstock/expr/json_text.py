@@ -5,89 +5,101 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from json.encoder import encode_basestring
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from penstock.expr.errors import EvaluationError, LimitReached
-from penstock.expr.text import duration_text, integer_text, java_text, offset_text, scalar_text
+from penstock.expr.text import double_text, duration_text, integer_text, java_text, offset_text, scalar_text
 from penstock.expr.values import PLAIN, Entry, as_list, as_map, is_map, settle
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from penstock.expr.frame import Frame
 
 _CONTROL: Final = re.compile(r"\\u00[01][0-9a-f]")
 _MAX_NUMBER: Final = 1000
+_LARGE: Final = 4096
 
 
 def json_text(frame: Frame, value: object) -> str:
     """`value` as compact JSON."""
-    writer = _Writer(frame)
-    writer.value(value, 0)
-    if writer.size > 4096:
-        frame.budget.text(writer.size)
-    return "".join(writer.parts)
+    return _Writer(frame).text(value, 0)
 
 
 class _Writer:
-    """Writes one value; stops when the text grows beyond the limit."""
+    """Writes one value; stops where the text of a part grows beyond the limit."""
 
-    __slots__ = ("_frame", "_limit", "parts", "size")
+    __slots__ = ("_frame", "_keys", "_limit")
 
     def __init__(self, frame: Frame) -> None:
         self._frame = frame
         self._limit = frame.context.limits.output
-        self.parts: list[str] = []
-        self.size = 0
+        self._keys: dict[str, str] = {}
 
-    def _emit(self, text: str) -> None:
-        self.parts.append(text)
-        self.size += len(text)
-        if self.size > self._limit:
-            self._frame.budget.text(self.size)
-
-    def value(self, value: object, depth: int) -> None:
-        kind = type(value)
-        if kind is str:
-            self._emit(quoted(value))  # pyright: ignore[reportArgumentType]
-            return
-        if kind not in PLAIN:
+    def text(self, value: object, depth: int) -> str:
+        """The JSON of a value at a depth."""
+        writer = _SIMPLE.get(type(value))
+        if writer is not None:
+            return writer(value)
+        if type(value) not in PLAIN:
             value = settle(self._frame, value)
-            kind = type(value)
-        if value is None:
-            self._emit("null")
-        elif kind is dict or is_map(value):
-            self._map(as_map(value), _deeper(self._frame, depth))
-        elif kind is list:
-            self._list(as_list(value), _deeper(self._frame, depth))
-        elif isinstance(value, Entry):
-            self._map({java_text(self._frame, value.key): value.value}, _deeper(self._frame, depth))
-        else:
-            self._emit(_scalar(self._frame, value))
+        if is_map(value):
+            return self._map(as_map(value), _deeper(self._frame, depth))
+        if type(value) is list:
+            return self._list(as_list(value), _deeper(self._frame, depth))
+        if isinstance(value, Entry):
+            return self._map({java_text(self._frame, value.key): value.value}, _deeper(self._frame, depth))
+        return "null" if value is None else _scalar(self._frame, value)
 
-    def _map(self, mapping: Mapping[object, object], depth: int) -> None:
-        separator = "{"
-        for key in mapping:
-            item = mapping[key]
-            if type(item) not in PLAIN:
-                item = settle(self._frame, item)
-            if item is None:
+    def _map(self, mapping: Mapping[object, object], depth: int) -> str:
+        parts: list[str] = []
+        keys = self._keys
+        large = 0
+        for key, item in mapping.items():
+            writer = _SIMPLE.get(type(item))
+            if writer is not None:
+                text = writer(item)
+            elif item is None or (item := settle(self._frame, item)) is None:
                 continue
-            self._emit(f"{separator}{quoted(key if type(key) is str else _key(self._frame, key))}:")
-            self.value(item, depth)
-            separator = ","
-        self._emit("{}" if separator == "{" else "}")
+            else:
+                text = self.text(item, depth)
+            name = keys.get(key) if type(key) is str else None  # pyright: ignore[reportArgumentType]
+            parts.append((name or self._name(key)) + text)
+            if len(text) > _LARGE:
+                large = self._grown(large + len(text))
+        return self._checked("{" + ",".join(parts) + "}")
 
-    def _list(self, value: list[object], depth: int) -> None:
-        separator = "["
+    def _name(self, key: object) -> str:
+        """A key with its colon; texts are remembered, since rows repeat them."""
+        if type(key) is not str:
+            return quoted(_key(self._frame, key)) + ":"
+        written = quoted(key) + ":"
+        if len(self._keys) < 1000:
+            self._keys[key] = written
+        return written
+
+    def _list(self, value: list[object], depth: int) -> str:
+        parts: list[str] = []
+        large = 0
         for item in value:
-            self._emit(separator)
-            self.value(item, depth)
-            separator = ","
-        self._emit("[]" if separator == "[" else "]")
+            writer = _SIMPLE.get(type(item))
+            text = writer(item) if writer is not None else self.text(item, depth)
+            parts.append(text)
+            if len(text) > _LARGE:
+                large = self._grown(large + len(text))
+        return self._checked("[" + ",".join(parts) + "]")
+
+    def _grown(self, size: int) -> int:
+        if size > self._limit:
+            self._frame.budget.text(size)
+        return size
+
+    def _checked(self, text: str) -> str:
+        if len(text) > _LARGE:
+            self._frame.budget.text(len(text))
+        return text
 
 
 def _deeper(frame: Frame, depth: int) -> int:
@@ -134,6 +146,20 @@ def quoted(text: str) -> str:
     if "\\u00" in written:
         return _CONTROL.sub(lambda code: "\\u" + code[0][2:].upper(), written)
     return written
+
+
+def _fraction(value: float) -> str:
+    if value != value or value in (float("inf"), float("-inf")):
+        return quoted(scalar_text(value))
+    return double_text(value)
+
+
+_SIMPLE: Final[dict[type, Callable[[Any], str]]] = {
+    str: quoted,
+    int: integer_text,
+    bool: lambda value: "true" if value else "false",
+    float: _fraction,
+}
 
 
 def parse_json(text: str) -> object:

@@ -201,7 +201,9 @@ class _Lexer:
             self.brackets.append((text, self.offset))
         elif text in ")]}":
             if not self.brackets:
-                raise self._error(f'Unexpected "{text}"', self.offset, hint=f"there is no open bracket for this `{text}`")
+                raise self._error(
+                    f'Unexpected "{text}"', self.offset, hint=f"there is no open bracket for this `{text}`"
+                )
             opened, _ = self.brackets.pop()
             if _CLOSING.get(opened) != text:
                 expected = _CLOSING.get(opened, opened)

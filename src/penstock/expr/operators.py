@@ -28,7 +28,15 @@ def add(frame: Frame, left: object, right: object) -> object:
         more = as_list(right) if type(right) is list else [right]
         frame.budget.items(len(left) + len(more))
         return [*left, *more]
-    return _arithmetic("addition", left, right, lambda a, b: a + b)
+    return _arithmetic("addition", left, right, _sum)
+
+
+def _sum(left: Number, right: Number) -> Number:
+    return left + right  # pyright: ignore[reportOperatorIssue] - `_widen` gave both the same type
+
+
+def _difference(left: Number, right: Number) -> Number:
+    return left - right  # pyright: ignore[reportOperatorIssue] - `_widen` gave both the same type
 
 
 def concat(frame: Frame, parts: tuple[str, ...] | list[str]) -> str:
@@ -43,7 +51,7 @@ def subtract(frame: Frame, left: object, right: object) -> object:
     """`-`: a list without an item (or without each of a list's items), or a difference."""
     if type(left) is list:
         return _without(frame, as_list(left), right)
-    return _arithmetic("subtraction", left, right, lambda a, b: a - b)
+    return _arithmetic("subtraction", left, right, _difference)
 
 
 def _without(frame: Frame, left: list[object], right: object) -> list[object]:
@@ -126,7 +134,7 @@ def _arithmetic(what: str, left: object, right: object, operation: Callable[[Num
     except (DecimalException, OverflowError, ValueError) as error:
         raise EvaluationError(f"Could not perform {what} (the result is out of range)") from error
     if isinstance(first, Float32) or isinstance(second, Float32):
-        return Float32(result)
+        return Float32(float(result))
     return result
 
 
@@ -213,9 +221,7 @@ def _maps_equal(frame: Frame, one: Mapping[object, object], other: Mapping[objec
     frame.budget.items(len(one))
     if len(one) != len(other):
         return False
-    return all(
-        key in other and java_equal(frame, settle(frame, one[key]), settle(frame, other[key])) for key in one
-    )
+    return all(key in other and java_equal(frame, settle(frame, one[key]), settle(frame, other[key])) for key in one)
 
 
 def compare(what: str, left: object, right: object) -> int | None:
@@ -323,5 +329,3 @@ def _whole(name: str, value: object) -> int:
     raise EvaluationError(
         f"The '{name}' of a range must be a number or a single character", hint=f"it is {preview(value)}"
     )
-
-

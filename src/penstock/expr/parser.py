@@ -97,7 +97,9 @@ class Tokens:
 
     def unexpected(self, token: Token, kind: Kind, value: str | None = None) -> TemplateSyntaxError:
         wanted = kind.name + (f' with value "{value}"' if value else "")
-        message = f'Unexpected token of value "{token.value}" and type {token.kind.name}, expected token of type {wanted}'
+        message = (
+            f'Unexpected token of value "{token.value}" and type {token.kind.name}, expected token of type {wanted}'
+        )
         hint = _NAME_HINTS.get(token.value) if token.kind is Kind.NAME else None
         if token.kind is Kind.PUNCTUATION and token.value == "[":
             hint = "a list or map literal takes no `[…]`: put it in parentheses first"
@@ -255,7 +257,9 @@ def _postfix(tokens: Tokens, node: nodes.Expression) -> nodes.Expression:
         elif tokens.current.value == "[":
             node = _subscript(tokens, node)
         else:
-            raise tokens.error('Unexpected token "PUNCTUATION" of value "("', tokens.current.offset, "only a function is called")
+            raise tokens.error(
+                'Unexpected token "PUNCTUATION" of value "("', tokens.current.offset, "only a function is called"
+            )
     return node
 
 
@@ -336,7 +340,9 @@ def arguments_of(tokens: Tokens) -> nodes.Arguments:
             tokens.next()
             named.append((name, expression(tokens)))
         elif named:
-            raise tokens.error("Positional arguments must be declared before any named arguments.", tokens.current.offset)
+            raise tokens.error(
+                "Positional arguments must be declared before any named arguments.", tokens.current.offset
+            )
         else:
             positional.append(expression(tokens))
     tokens.expect(Kind.PUNCTUATION, ")")

@@ -157,7 +157,9 @@ def split(frame: Frame, pattern: str, text: str, limit: int) -> list[object]:
 
 def _parts(frame: Frame, pattern: str, text: str, limit: int) -> Iterator[str]:
     start = count = 0
-    found = _timed(frame, lambda subject, timeout: list(compile_pattern(pattern).finditer(subject, timeout=timeout)), text)
+    found = _timed(
+        frame, lambda subject, timeout: list(compile_pattern(pattern).finditer(subject, timeout=timeout)), text
+    )
     for match in found:
         if limit > 0 and count >= limit - 1:
             break

@@ -12,7 +12,6 @@ from penstock.expr.errors import EvaluationError, ExpressionError, LimitReached,
 from penstock.expr.frame import Frame
 from penstock.expr.secrets import Secret, taint
 from penstock.expr.tags import parse
-from penstock.expr.text import print_text
 from penstock.expr.values import PLAIN, as_list, as_map, is_map, settle
 
 if TYPE_CHECKING:
@@ -102,7 +101,9 @@ class Template:
         return _PLACEHOLDER.sub(lambda mark: kept[int(mark[1])] if int(mark[1]) < len(kept) else mark[0], again)
 
     def _too_deep(self) -> LimitReached:
-        return LimitReached("This template or one of its values is nested too deeply", position=Position(self.source, 0))
+        return LimitReached(
+            "This template or one of its values is nested too deeply", position=Position(self.source, 0)
+        )
 
 
 def render_again(frame: Frame, text: str) -> str:

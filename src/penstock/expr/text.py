@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from penstock.expr.errors import EvaluationError, LimitReached
 from penstock.expr.values import PLAIN, Entry, Float32, as_list, is_map, items, settle
@@ -13,14 +13,19 @@ from penstock.expr.values import PLAIN, Entry, Float32, as_list, is_map, items, 
 if TYPE_CHECKING:
     from penstock.expr.frame import Frame
 
+_SMALL: Final = 10**18
+
 
 def print_text(frame: Frame, value: object) -> str:
     """The text of a printed value (expressions.md 9.3): maps and lists as compact JSON, null as nothing."""
+    kind = type(value)
+    if kind is float:
+        return double_text(value)  # pyright: ignore[reportArgumentType]
     if isinstance(value, str):
         return value
     if value is None:
         return ""
-    if type(value) is list or is_map(value):
+    if kind is list or is_map(value):
         from penstock.expr.json_text import json_text
 
         return json_text(frame, value)
@@ -81,13 +86,17 @@ def scalar_text(value: object) -> str:
 
 def integer_text(value: int) -> str:
     """The digits of an integer; EvaluationError for one of thousands of digits."""
+    if -_SMALL < value < _SMALL:
+        return int.__repr__(value)
     if value.bit_length() > 10_000:
         raise EvaluationError("The number is too large to be written")
-    return str(int(value))
+    return int.__repr__(value)
 
 
 def double_text(value: float) -> str:
     """Java's `Double.toString`: `1.0`, `1.23456789E7` from 1e7, `1.0E-4` below 1e-3."""
+    if 1e-3 <= value < 1e7 or -1e7 < value <= -1e-3:
+        return float.__repr__(value)  # between these bounds Python writes the same digits in the same form
     return _java_float(value, repr(float(value)))
 
 

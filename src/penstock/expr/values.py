@@ -64,6 +64,13 @@ class Entry:
         self.key = key
         self.value = value
 
+    def __getitem__(self, name: str) -> object:
+        if name == "key":
+            return self.key
+        if name == "value":
+            return self.value
+        raise KeyError(name)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Entry) and self.key == other.key and self.value == other.value
 
@@ -71,7 +78,9 @@ class Entry:
         return hash(str(self.key))
 
 
-PLAIN: Final = frozenset({str, int, float, bool, type(None), dict, list, datetime, date, timedelta, Decimal, bytes, Entry})
+PLAIN: Final = frozenset(
+    {str, int, float, bool, type(None), dict, list, datetime, date, timedelta, Decimal, bytes, Entry}
+)
 """Types that are values as they stand; anything else goes through `settle`."""
 
 _KEPT: Final = (Float32, Int32, Character, time)
@@ -193,7 +202,9 @@ def _by_number(owner: Mapping[object, object], key: float) -> object:
         return UNDEFINED
     if not is_number(first):
         kind = "java.lang.String" if isinstance(first, str) else "java.lang.Object"
-        raise EvaluationError(f"type class {kind} not supported for key {key}", hint=f"the keys are texts: write ['{key}']")
+        raise EvaluationError(
+            f"type class {kind} not supported for key {key}", hint=f"the keys are texts: write ['{key}']"
+        )
     return owner.get(key, UNDEFINED)
 
 

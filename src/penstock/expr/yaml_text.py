@@ -14,7 +14,7 @@ from penstock.expr.values import as_list, as_map, is_map, settle
 if TYPE_CHECKING:
     from penstock.expr.frame import Frame
 
-_WORDS: Final = frozenset("true false null yes no on off y n ~".split())
+_WORDS: Final = frozenset(["true", "false", "null", "yes", "no", "on", "off", "y", "n", "~"])
 _FLOW_SIGNS: Final = re.compile(r"[\[\]{},]| #|:(?:\s|$)")
 _NOT_PLAIN_START: Final = re.compile(r"[#&*!|>'\"%@`]|[-?:](?:\s|$)|\s")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x85\u2028\u2029]")

@@ -35,7 +35,9 @@ def plus(moment: Moment, amount: int, unit: str) -> Moment:
     except (OverflowError, ValueError) as error:
         raise EvaluationError("The date is out of range: years go from 1 to 9999") from error
     known = ", ".join([*_NANOS, *_DAYS, *_MONTHS])
-    raise EvaluationError(f"No enum constant java.time.temporal.ChronoUnit.{unit[:50]}", hint=f"a unit is one of {known}")
+    raise EvaluationError(
+        f"No enum constant java.time.temporal.ChronoUnit.{unit[:50]}", hint=f"a unit is one of {known}"
+    )
 
 
 def _plus_nanos(moment: Moment, nanos: int) -> Moment:

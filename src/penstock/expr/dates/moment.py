@@ -49,7 +49,9 @@ def from_epoch(seconds: int, nanos: int = 0) -> Moment:
     try:
         return Moment(_EPOCH + timedelta(seconds=seconds, microseconds=nanos // 1000), nanos % 1000)
     except OverflowError as error:
-        raise EvaluationError("The date is out of range: years go from 1 to 9999", hint="a number is epoch seconds") from error
+        raise EvaluationError(
+            "The date is out of range: years go from 1 to 9999", hint="a number is epoch seconds"
+        ) from error
 
 
 def moment_of(frame: Frame, value: object, *, zone: str | None = None, existing: str | None = None) -> Moment:

@@ -20,7 +20,7 @@ class Field(NamedTuple):
     """A run of one pattern letter, or literal text (`letter` is empty); `[` and `]` bound optional parts."""
 
     letter: str
-    count: int
+    length: int
     text: str = ""
 
 
@@ -43,7 +43,9 @@ def fields_of(pattern: str) -> tuple[Field, ...]:
             fields.append(_letter(sign, end - index, pattern))
             index = end
         elif sign in "{}#":
-            raise EvaluationError(f"Pattern includes reserved character: '{sign}'", hint=f"in `{shorten(pattern, 100)}`")
+            raise EvaluationError(
+                f"Pattern includes reserved character: '{sign}'", hint=f"in `{shorten(pattern, 100)}`"
+            )
         else:
             fields.append(Field(sign, 0) if sign in "[]" else Field("", 0, sign))
             index += 1
@@ -69,7 +71,9 @@ def _quoted(pattern: str, index: int) -> tuple[str, int]:
 
 def _letter(letter: str, count: int, pattern: str) -> Field:
     if letter not in _WRITERS:
-        raise EvaluationError(f"Unknown pattern letter: {letter}", hint=f"in `{shorten(pattern, 100)}`; text goes in quotes")
+        raise EvaluationError(
+            f"Unknown pattern letter: {letter}", hint=f"in `{shorten(pattern, 100)}`; text goes in quotes"
+        )
     if count > _MOST.get(letter, 19):
         raise EvaluationError(f"Too many pattern letters: {letter}", hint=f"in `{shorten(pattern, 100)}`")
     return Field(letter, count)

@@ -30,7 +30,8 @@ def zone_of(name: str) -> tzinfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise EvaluationError(
-            f"Unknown time-zone ID: {shorten(name, 100)}", hint="a zone is `Europe/Paris`, `UTC` or an offset as `+03:00`"
+            f"Unknown time-zone ID: {shorten(name, 100)}",
+            hint="a zone is `Europe/Paris`, `UTC` or an offset as `+03:00`",
         ) from error
 
 

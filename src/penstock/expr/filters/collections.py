@@ -109,9 +109,7 @@ def join(frame: Frame, value: object, separator: object) -> object:
     """The texts of a list's items, a separator between them; null is `null`."""
     if value is None:
         return None
-    found = _need_list(
-        frame, "The 'join' filter expects that the input is either a collection or an array.", value
-    )
+    found = _need_list(frame, "The 'join' filter expects that the input is either a collection or an array.", value)
     if given(separator) and not isinstance(separator, str):
         raise EvaluationError("The separator of the 'join' filter must be a text.", hint=f"it is {preview(separator)}")
     glue = str(separator) if given(separator) else ""

@@ -161,7 +161,9 @@ def number_format(frame: Frame, value: object, pattern: object) -> object:
     if value is None:
         return None
     if not is_number(value):
-        raise EvaluationError("The input for the 'NumberFormat' filter has to be a number.", hint=f"it is {preview(value)}")
+        raise EvaluationError(
+            "The input for the 'NumberFormat' filter has to be a number.", hint=f"it is {preview(value)}"
+        )
     chosen = java_text(frame, pattern) if given(pattern) else DEFAULT_PATTERN
     exact = value if isinstance(value, Decimal) else Decimal(value)  # pyright: ignore[reportArgumentType]
     return format_number(exact, chosen)

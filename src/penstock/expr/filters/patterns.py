@@ -64,7 +64,8 @@ def replace(frame: Frame, value: object, pairs: object, regexp: object) -> objec
         raise EvaluationError("The argument 'replace_pairs' is required.")
     if not is_map(pairs):
         raise EvaluationError(
-            "The argument 'replace_pairs' must be a map.", hint="write replace({'old': 'new'}), not replace('old', 'new')"
+            "The argument 'replace_pairs' must be a map.",
+            hint="write replace({'old': 'new'}), not replace('old', 'new')",
         )
     changes = [(java_text(frame, old), java_text(frame, new)) for old, new in as_map(pairs).items()]
     with_patterns = regexp is True or (isinstance(regexp, str) and regexp == "true")

@@ -87,12 +87,16 @@ def title(frame: Frame, value: object) -> object:
 @FILTERS.add("lower")
 def lower(frame: Frame, value: object) -> object:
     """The text in lower case."""
+    if type(value) is str:
+        return value.lower()
     return None if value is None else java_text(frame, value).lower()
 
 
 @FILTERS.add("upper")
 def upper(frame: Frame, value: object) -> object:
     """The text in upper case."""
+    if type(value) is str:
+        return value.upper()
     return None if value is None else java_text(frame, value).upper()
 
 
@@ -289,4 +293,4 @@ def urldecode(frame: Frame, value: object) -> object:
     text = need_text("urldecode", value)
     if re.search(r"%(?![0-9A-Fa-f]{2})", text):
         raise EvaluationError("URLDecoder: Incomplete or illegal escape (%) pattern", hint=f"it is {preview(text)}")
-    return unquote_to_bytes(text.replace("+", " ")).decode("utf-8", "replace")
+    return unquote_to_bytes(_bytes(text.replace("+", " "))).decode("utf-8", "replace")

@@ -79,7 +79,9 @@ def _bound(name: str, value: object) -> int:
         raise EvaluationError(f"The 'randomInt' function expects an argument '{name}'.")
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63:
         return value
-    raise EvaluationError(f"The 'randomInt' function expects '{name}' to be an integer.", hint=f"it is {preview(value)}")
+    raise EvaluationError(
+        f"The 'randomInt' function expects '{name}' to be an integer.", hint=f"it is {preview(value)}"
+    )
 
 
 @FUNCTIONS.add("randomPort")

@@ -42,7 +42,8 @@ def _as_written(frame: Frame, name: str, value: object) -> datetime:
         found = read_iso(str(value))
         if found is None:
             raise EvaluationError(
-                f"The '{name}()' function could not parse 'date': {preview(value)}", hint="a date is written as 2024-01-31"
+                f"The '{name}()' function could not parse 'date': {preview(value)}",
+                hint="a date is written as 2024-01-31",
             )
         return found.at if isinstance(found, Moment) else found[0]
     if isinstance(value, bool):
@@ -67,7 +68,9 @@ _part("isWeekend", lambda at: at.weekday() >= 5)
 @FUNCTIONS.add("isDateBetween", "date", "after", "before")
 def is_date_between(frame: Frame, value: object, after: object, before: object) -> object:
     """Whether a moment lies strictly between two others; each needs an offset."""
-    moments = [_instant(frame, name, given_) for name, given_ in (("date", value), ("after", after), ("before", before))]
+    moments = [
+        _instant(frame, name, given_) for name, given_ in (("date", value), ("after", after), ("before", before))
+    ]
     moment, start, end = moments
     return start < moment < end
 

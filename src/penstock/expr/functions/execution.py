@@ -39,7 +39,8 @@ def loop_outputs(frame: Frame, outputs: object, name: object) -> object:
     """The value of one output in every iteration of a Loop, null where it is missing."""
     if type(outputs) is not list:
         raise EvaluationError(
-            "The 'loopOutputs' function expects 'outputs' to be a list.", hint="e.g. loopOutputs(outputs.myLoop.outputs, 'uri')"
+            "The 'loopOutputs' function expects 'outputs' to be a list.",
+            hint="e.g. loopOutputs(outputs.myLoop.outputs, 'uri')",
         )
     wanted = need_text(frame, "loopOutputs", "name", name)
     frame.budget.items(len(outputs))
@@ -79,7 +80,8 @@ def current_each_output(frame: Frame, outputs: object) -> object:
     found = need("currentEachOutput", "outputs", outputs)
     if not is_map(found):
         raise EvaluationError(
-            "The 'currentEachOutput' function expects 'outputs' to be a map.", hint="e.g. currentEachOutput(outputs.make)"
+            "The 'currentEachOutput' function expects 'outputs' to be a map.",
+            hint="e.g. currentEachOutput(outputs.make)",
         )
     parents = _variable(frame, "parents")
     for parent in reversed(settled(frame, parents) if type(parents) is list else []):
@@ -88,7 +90,9 @@ def current_each_output(frame: Frame, outputs: object) -> object:
             found = _in_iteration(frame, found, value)
     current = _variable(frame, "taskrun", "value")
     if current is None:
-        raise EvaluationError("The 'currentEachOutput' function can only be used inside a loop: there is no taskrun.value.")
+        raise EvaluationError(
+            "The 'currentEachOutput' function can only be used inside a loop: there is no taskrun.value."
+        )
     return _in_iteration(frame, found, current)
 
 
@@ -104,7 +108,9 @@ def iteration_output(frame: Frame, task_id: object, iteration: object) -> object
     """1.x: the `value` output of an earlier iteration of a loop task; by default the current task's previous one."""
     current = _variable(frame, "taskrun", "iteration")
     if type(current) is not int:
-        raise EvaluationError("The 'iterationOutput' function can only be used inside a loop: there is no taskrun.iteration.")
+        raise EvaluationError(
+            "The 'iterationOutput' function can only be used inside a loop: there is no taskrun.iteration."
+        )
     wanted = iteration if given(iteration) else current - 1
     name = java_text(frame, task_id) if given(task_id) else _variable(frame, "task", "id")
     outputs = _variable(frame, "outputs", java_text(frame, name))

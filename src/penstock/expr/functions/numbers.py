@@ -32,7 +32,9 @@ def _best(frame: Frame, values: tuple[object, ...], better: Callable[[object, ob
     best: object = None
     for value in settled(frame, list(values)):
         if isinstance(value, bool) or type(value) is list:
-            raise EvaluationError("Could not compare: `max` and `min` take numbers or texts", hint="a list has `| sort | last`")
+            raise EvaluationError(
+                "Could not compare: `max` and `min` take numbers or texts", hint="a list has `| sort | last`"
+            )
         if best is None or (value is not None and better(value, best)):
             best = value
     return best

@@ -114,9 +114,7 @@ _file("fileExists", lambda host, path, namespace: host.file_exists(path, namespa
 _file("isFileEmpty", lambda host, path, namespace: host.is_file_empty(path, namespace))
 
 
-@FUNCTIONS.add(
-    "http", "uri", "method", "query", "body", "contentType", "headers", "options", "accept", external=True
-)
+@FUNCTIONS.add("http", "uri", "method", "query", "body", "contentType", "headers", "options", "accept", external=True)
 def http(
     frame: Frame,
     uri: object,

@@ -93,7 +93,9 @@ def decrypt(frame: Frame, key: object, text: object) -> object:
         sealed = base64.b64decode(java_text(frame, text), validate=True)
         return cipher.decrypt(sealed[:12], sealed[12:], None).decode("utf-8", "replace")
     except (InvalidTag, binascii.Error, ValueError) as error:
-        raise EvaluationError("The 'decrypt' function could not decrypt the text", hint="wrong key, or not encrypted") from error
+        raise EvaluationError(
+            "The 'decrypt' function could not decrypt the text", hint="wrong key, or not encrypted"
+        ) from error
 
 
 def _key(name: str, frame: Frame, key: object) -> bytes:
