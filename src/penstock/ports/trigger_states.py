@@ -222,13 +222,14 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
 class TriggerBatch(msgspec.Struct):
     """Everything one commit of the scheduler writes; records are encoded inside `commit`.
 
+    removed_windows: as they were read: their version must still be the stored one.
     consumed_transitions: ids of outbox rows; `logs` are trigger logs (they carry `trigger_id`).
     """
 
     states: list[TriggerState] = []
     removed_states: list[TriggerKey] = []
     windows: list[Window] = []
-    removed_windows: list[WindowKey] = []
+    removed_windows: list[Window] = []
     consumed_transitions: list[int] = []
     fires: list[PendingFire] = []
     done_fires: list[str] = []
@@ -244,11 +245,11 @@ class TriggerStates(Protocol):
     """Where the scheduler's records are kept; every method is synchronous and safe to call from any thread."""
 
     def commit(self, batch: TriggerBatch) -> None:
-        """Write the batch in one transaction. Removals come first; what is to be removed may be gone already.
+        """Write the batch in one transaction. Removals come first; states to be removed and fires may be gone already.
 
         Raises:
             Conflict: the stored version of a state or window is not one less than the given one (a new one has
-                version 1), a transition to be consumed is gone, or a fire of that id is pending: another scheduler
+                version 1), that of a removed window is not the given one, a transition to be consumed is gone, or a fire of that id is pending: another scheduler
                 was faster. Nothing of the batch is written.
             StoreUnavailable: the disk is full or the database cannot be reached; nothing is written.
         """

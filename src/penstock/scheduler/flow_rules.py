@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, time, timedelta, tzinfo
 from hashlib import blake2b
 
@@ -69,7 +69,7 @@ def _preconditions(written: object) -> Gather:
 
 def _multiple(written: object) -> Gather:
     children = field_of(written, "conditions", {})
-    named = children.items() if isinstance(children, dict) else enumerate(list_of(children))
+    named = children.items() if isinstance(children, Mapping) else enumerate(list_of(children))
     entries = tuple(_condition_entry(str(name), child) for name, child in named)
     window = field_of(written, "time_window")
     return Gather(
