@@ -33,7 +33,7 @@ class NamespaceFileRow(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class NamespaceFiles(Protocol):
-    """Where the table of files is kept. Folders exist by their own row or by a file below them."""
+    """Where the table of files is kept. Folders have rows of their own; saving a file makes those missing above it."""
 
     def save(self, row: NamespaceFileRow) -> NamespaceFileRow:
         """Write the next revision of a file, or a folder (which has one revision); returns the row as kept.
@@ -77,7 +77,10 @@ class NamespaceFiles(Protocol):
         ...
 
     def delete(self, tenant_id: str, namespace: str, path: str, *, now: datetime) -> list[NamespaceFileRow]:
-        """Mark a file, or a folder and everything below it, as deleted (`/`: everything); returns what was there."""
+        """Delete a file, or a folder and everything below it (`/`: everything); returns the rows that were there.
+
+        A file gets one more revision, which says `deleted`; folders have no history and are gone.
+        """
         ...
 
     def move(
@@ -94,5 +97,8 @@ class NamespaceFiles(Protocol):
         ...
 
     def purge(self, tenant_id: str, namespace: str, path: str, *, keep: int) -> list[NamespaceFileRow]:
-        """Remove all but the newest `keep` revisions of a file for good; returns what was removed."""
+        """Remove all but the newest `keep` revisions of a file for good.
+
+        Returns those of them whose bytes no row needs any more (a move shares bytes between rows).
+        """
         ...

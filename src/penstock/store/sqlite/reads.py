@@ -118,7 +118,7 @@ class SqliteReads:
     ) -> Page[StoredRun]:
         with self._readers.snapshot() as connection:
             rows, total = search(connection, ITERATIONS, Asked((tenant_id,), filters, sort, page, size))
-        runs = [StoredRun(execution_id=cast("str", found), run=decode_run(cast("bytes", body))) for found, body in rows]
+        runs = [StoredRun(execution_id=found, run=decode_run(body)) for found, body in rows]
         return Page(results=runs, total=total)
 
     def outputs(self, execution_id: str, owner: str | None = "") -> list[OutputRow]:

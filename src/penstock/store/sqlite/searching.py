@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 
 from penstock.ports.reads import Condition, Sort
 from penstock.store.sqlite.conditions import Columns, order, where, window
 
-Row = tuple[object, ...]
+Row = tuple[Any, ...]
 
 
 class Searched(msgspec.Struct, frozen=True, kw_only=True):

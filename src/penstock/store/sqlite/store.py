@@ -7,11 +7,15 @@ from pathlib import Path
 from penstock.store.sqlite.entries import EntryWriter
 from penstock.store.sqlite.flows import SqliteFlows
 from penstock.store.sqlite.journal import SqliteJournal
+from penstock.store.sqlite.key_values import SqliteKeyValues
+from penstock.store.sqlite.namespace_files import SqliteNamespaceFiles
 from penstock.store.sqlite.numbers import Numbers
 from penstock.store.sqlite.opening import Durability, open_reader, open_writer
 from penstock.store.sqlite.readers import Readers
 from penstock.store.sqlite.reads import SqliteReads
+from penstock.store.sqlite.secrets import SqliteSecrets
 from penstock.store.sqlite.sweeping import SqlitePurges
+from penstock.store.sqlite.trigger_states import SqliteTriggerStates
 from penstock.store.sqlite.writer import Counters, Writer
 
 
@@ -36,6 +40,10 @@ class SqliteStore:
         entries = EntryWriter(numbers)
         self.journal = SqliteJournal(self._writer, self._readers, numbers=numbers, entries=entries)
         self.flows = SqliteFlows(self._writer, self._readers)
+        self.key_values = SqliteKeyValues(self._writer, self._readers)
+        self.secrets = SqliteSecrets(self._writer, self._readers)
+        self.namespace_files = SqliteNamespaceFiles(self._writer, self._readers)
+        self.trigger_states = SqliteTriggerStates(self._writer, self._readers, numbers=numbers, entries=entries)
         self.reads = SqliteReads(self._readers)
         self.purges = SqlitePurges(self._writer)
 

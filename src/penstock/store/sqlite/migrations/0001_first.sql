@@ -229,6 +229,7 @@ CREATE TABLE trigger_windows (
     namespace TEXT NOT NULL,
     flow_id TEXT NOT NULL,
     condition_id TEXT NOT NULL,
+    version INTEGER NOT NULL,
     ends INTEGER NOT NULL,
     body BLOB NOT NULL,
     PRIMARY KEY (tenant_id, namespace, flow_id, condition_id)
