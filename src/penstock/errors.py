@@ -6,6 +6,7 @@ PenstockError
 ├── CallerError        whoever called
 │   ├── BadRequest         a value that cannot be read
 │   ├── NotFound           no such thing
+│   │   └── Gone           it was there and has expired
 │   ├── Conflict           the thing is in a state that does not allow it
 │   ├── Forbidden          not allowed
 │   ├── Unprocessable      readable but not valid
@@ -69,6 +70,10 @@ class BadRequest(CallerError):
 
 class NotFound(CallerError):
     """No such thing."""
+
+
+class Gone(NotFound):
+    """It was there and has expired."""
 
 
 class Conflict(CallerError):

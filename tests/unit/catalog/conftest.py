@@ -1,0 +1,69 @@
+"""A catalog on a database file of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from penstock.blobs import MemoryBlobs
+from penstock.catalog.flows import FlowShelf
+from penstock.catalog.inputs import InputResolver
+from penstock.catalog.launch import Launcher
+from penstock.catalog.rendering import Renderer
+from penstock.catalog.vault import Vault
+from penstock.clock import ManualClock
+from penstock.definition import ParsedFlow, parse_flow
+from penstock.plugin.registry import installed
+from penstock.store.sqlite import SqliteStore
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqliteStore]:
+    made = SqliteStore(tmp_path / "penstock.db")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def vault() -> Vault:
+    return Vault([b"k" * 32])
+
+
+@pytest.fixture
+def blobs() -> MemoryBlobs:
+    return MemoryBlobs()
+
+
+@pytest.fixture
+def parses() -> list[str]:
+    """The sources that were parsed, in order."""
+    return []
+
+
+@pytest.fixture
+def shelf(store: SqliteStore, clock: ManualClock, parses: list[str]) -> FlowShelf:
+    parse = partial(parse_flow, types=installed())
+
+    def counting(source: str) -> ParsedFlow:
+        parses.append(source)
+        return parse(source)
+
+    return FlowShelf(store.flows, counting, clock=clock)
+
+
+@pytest.fixture
+def resolver(blobs: MemoryBlobs, vault: Vault, clock: ManualClock) -> InputResolver:
+    return InputResolver(Renderer(clock=clock), blobs=blobs, vault=vault)
+
+
+@pytest.fixture
+def launcher(shelf: FlowShelf, resolver: InputResolver, clock: ManualClock) -> Launcher:
+    return Launcher(shelf, resolver, clock=clock)
