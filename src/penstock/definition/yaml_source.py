@@ -154,7 +154,7 @@ def _text_key(node: yaml.Node) -> object:
 
 def _scalar(node: yaml.ScalarNode) -> object:
     text: str = node.value
-    if node.style is not None or node.tag == "!":
+    if node.style or node.tag == "!":
         return text
     if text in _NULL:
         return None

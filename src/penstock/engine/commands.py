@@ -151,10 +151,41 @@ class CheckChild(Command, frozen=True, kw_only=True):
     task_run_id: str
 
 
+class LaunchAgain(Command, frozen=True, kw_only=True):
+    """After a crash: the execution a task run waits for was never made, ask for it again."""
+
+    task_run_id: str
+
+
 class Continue(Command, frozen=True, kw_only=True):
     """The execution asks itself to go on with a long list, so that no single step grows with it."""
 
     task_run_id: str | None = None
+
+
+class ReplayExecution(Command, frozen=True, kw_only=True):
+    """A new execution from this one (engine.md 5.5), from the start or from one task run on.
+
+    new_id: the id of the new execution. revision: another revision of the flow. inputs: others than those of the source.
+    restart: in place of a chosen task run, the one that failed (restart with another revision).
+    """
+
+    new_id: str
+    task_run_id: str | None = None
+    revision: int | None = None
+    inputs: Mapping[str, object] | None = None
+    breakpoints: list[Breakpoint] | None = None
+    restart: bool = False
+
+
+class Proceed(Command, frozen=True, kw_only=True):
+    """A replayed execution sets out from the task runs it was given."""
+
+
+class Abort(Command, frozen=True, kw_only=True):
+    """End the execution FAILED because Penstock itself cannot go on with it; `reason` is for its log."""
+
+    reason: str
 
 
 class Delete(Command, frozen=True, kw_only=True):

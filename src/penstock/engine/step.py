@@ -33,11 +33,12 @@ from penstock.engine.flowables.working_directory import WorkingDirectoryBehaviou
 from penstock.engine.holding import go_on
 from penstock.engine.moment import Moment
 from penstock.engine.plan import Kind
-from penstock.engine.runs import enter, fail_run, job_of, prepare
+from penstock.engine.runs import close_attempt, enter, fail_run, job_of, prepare
 from penstock.engine.state import ExecutionState
 from penstock.model.execution import Attempt
 from penstock.model.job import JobKind, Result, Started
 from penstock.model.state import TERMINATED, State, StateChange
+from penstock.model.task import LogLevel
 
 _SEQUENTIAL = SequentialBehaviour()
 
@@ -157,6 +158,12 @@ def _launch_again(draft: Draft, run_id: str) -> None:
         draft.decision.continues.append(c.CheckChild(execution_id=draft.state.execution.id, task_run_id=run.id))
 
 
+def _launch_once_more(draft: Draft, command: c.LaunchAgain) -> None:
+    run = draft.state.runs.get(command.task_run_id)
+    if run is not None and run.state is State.RUNNING:
+        prepare(draft, run, draft.state.node_of(run))
+
+
 def _wake(draft: Draft, command: c.WakeUp) -> None:
     kind, _, rest = command.key.partition(":")
     draft.emit(e.TimerCleared(command.key))
@@ -210,6 +217,20 @@ def _continue(draft: Draft, command: c.Continue) -> None:
     scopes.advance(draft, command.task_run_id or "")
 
 
+def _abort(draft: Draft, command: c.Abort) -> None:
+    draft.log(LogLevel.ERROR, command.reason)
+    draft.decision.kills.append(None)
+    for run in reversed(draft.state.live()):
+        close_attempt(draft, run, State.FAILED)
+        draft.emit(e.TaskRunMoved(run.id, State.FAILED, draft.moment.now))
+    lifecycle.finish(draft, State.FAILED)
+
+
+def _proceed(draft: Draft, command: c.Proceed) -> None:
+    draft.emit(e.ExecutionMoved(State.RUNNING, draft.moment.now))
+    go_on(draft)
+
+
 def _child_changed(draft: Draft, command: c.ChildChanged) -> None:
     run = draft.state.runs.get(command.task_run_id)
     if run is None or run.state in TERMINATED or run.state is State.RETRYING:
@@ -236,6 +257,9 @@ _HANDLERS: dict[type[Any], Callable[[Draft, Any], None]] = {
     c.ReportChild: results.child_reported,
     c.WakeUp: _wake,
     c.Continue: _continue,
+    c.LaunchAgain: _launch_once_more,
+    c.Proceed: _proceed,
+    c.Abort: _abort,
     c.ChildChanged: _child_changed,
     c.ChildRefused: _child_refused,
     c.KillExecution: lambda draft, command: kill.kill_asked(draft, cascade=command.cascade),

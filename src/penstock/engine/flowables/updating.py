@@ -25,7 +25,7 @@ class UpdatingBehaviour(SequentialBehaviour):
 
     def templates(self, task: Task) -> Mapping[str, object]:
         match task:
-            case f.Labels():
+            case f.LabelsTask():
                 return {"labels": raw_labels(task.labels)}
             case f.SetVariables():
                 return {"variables": task.variables, "overwrite": task.overwrite}
@@ -47,7 +47,7 @@ class UpdatingBehaviour(SequentialBehaviour):
             case f.Exit():
                 leave(draft, run, State.read(str(values["state"]).rpartition(".")[2]))
                 return
-            case f.Labels():
+            case f.LabelsTask():
                 labels = merge_labels(draft.state.context.labels, read_new_labels(values["labels"]))
                 draft.emit(e.LabelsSet(labels))
             case f.SetVariables():

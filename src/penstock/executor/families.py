@@ -1,0 +1,160 @@
+"""Executions that start executions: children of Subflow and ForEachItem, their ends, kills that cascade, replays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Protocol
+
+from penstock.engine import commands as c
+from penstock.engine.draft import Launch
+from penstock.engine.plan import Kind, Plan
+from penstock.engine.restart import Replayed, replay
+from penstock.engine.state import ExecutionState
+from penstock.errors import PenstockError
+from penstock.model.entries import LogEntry
+from penstock.model.execution import Execution, ExecutionContext, TaskRun
+from penstock.model.state import State
+from penstock.model.task import LogLevel
+from penstock.ports.journal import Journal, OutputRow
+
+
+class ChildLauncher(Protocol):
+    """Makes the execution that a task run asks for."""
+
+    def __call__(self, parent: ExecutionState, run: TaskRun, launch: Launch) -> tuple[c.StartExecution, list[str]]:
+        """The command that starts it, and warnings for the parent's log.
+
+        Raises:
+            PenstockError: it cannot be started; the message is for the log of the task run.
+        """
+        ...
+
+
+def parent_of(context: ExecutionContext) -> tuple[str, str, int | None] | None:
+    """The execution and task run that wait for an execution: ids, and the batch of a ForEachItem."""
+    trigger = context.trigger
+    if trigger is None:
+        return None
+    execution_id, run_id = trigger.variables.get("executionId"), trigger.variables.get("taskRunId")
+    if not isinstance(execution_id, str) or not isinstance(run_id, str):
+        return None
+    index = trigger.variables.get("taskRunIteration")
+    return execution_id, run_id, index if isinstance(index, int) else None
+
+
+def created_line(parent: ExecutionState, run: TaskRun, child: Execution, now: datetime) -> LogEntry:
+    """The log line of the parent's task run that links to the child."""
+    link = f'[[link execution="{child.id}" flowId="{child.flow_id}" namespace="{child.namespace}"]]'
+    return line(parent, run, LogLevel.INFO, f"Created new execution {link}", now)
+
+
+def line(parent: ExecutionState, run: TaskRun, level: LogLevel, message: str, now: datetime) -> LogEntry:
+    """A log line of a task run, written by the executor."""
+    execution = parent.execution
+    return LogEntry(
+        tenant_id=execution.tenant_id,
+        namespace=execution.namespace,
+        flow_id=execution.flow_id,
+        execution_id=execution.id,
+        task_id=run.task_id,
+        task_run_id=run.id,
+        attempt_number=max(len(run.attempts) - 1, 0),
+        timestamp=now,
+        level=level,
+        message=message,
+    )
+
+
+def refused(parent: ExecutionState, launch: Launch, error: PenstockError) -> c.ChildRefused:
+    """The command that fails the task run whose child could not be made."""
+    return c.ChildRefused(
+        execution_id=parent.execution.id, task_run_id=launch.task_run_id, stamp=0, reason=str(error)
+    )
+
+
+def child_news(
+    state: ExecutionState, outputs: Mapping[str, object] | None
+) -> c.ChildChanged | None:
+    """What a parent is told of a child that has ended."""
+    waiting = parent_of(state.context)
+    if waiting is None:
+        return None
+    execution_id, run_id, index = waiting
+    return c.ChildChanged(
+        execution_id=execution_id,
+        task_run_id=run_id,
+        child_id=state.execution.id,
+        state=state.execution.state,
+        ended=True,
+        outputs=outputs,
+        index=index,
+    )
+
+
+class Replays:
+    """Makes replays: new executions from old ones."""
+
+    def __init__(
+        self, journal: Journal, *, plan_of: Callable[[str, str, str, int], Plan], new_id: Callable[[], str]
+    ) -> None:
+        self._journal = journal
+        self._plan_of = plan_of
+        self._new_id = new_id
+
+    def make(
+        self, source: ExecutionState, command: c.ReplayExecution, now: datetime, *, retry: bool = False
+    ) -> tuple[ExecutionState, list[OutputRow]]:
+        """The state of the new execution (not yet committed) and the outputs it takes over.
+
+        Raises:
+            Unprocessable: no such task run. NotFound: no such revision.
+        """
+        head = source.execution
+        revision = command.revision if command.revision is not None else head.flow_revision
+        plan = source.plan
+        if revision != head.flow_revision:
+            plan = self._plan_of(head.tenant_id, head.namespace, head.flow_id, revision)
+        runs = self._all_runs(source)
+        chosen = command.task_run_id
+        if command.restart:
+            chosen = next((r.id for r in runs if r.state is State.FAILED and not _is_block(source, r)), None)
+        made = replay(
+            plan, head, source.context,
+            runs=runs, task_run_id=chosen, inputs=command.inputs, now=now, new_id=self._new_id, retry=retry,
+        )  # fmt: skip
+        made.execution.id = command.new_id
+        if command.breakpoints is not None:
+            made.execution.breakpoints = command.breakpoints
+        return self._state(plan, made), self._outputs(head.id, made)
+
+    def _all_runs(self, source: ExecutionState) -> list[TaskRun]:
+        known = {run.id: run for run in self._journal.runs(source.execution.id)}
+        known.update(source.runs)
+        return sorted(known.values(), key=lambda run: run.sequence)
+
+    def _state(self, plan: Plan, made: Replayed) -> ExecutionState:
+        state = ExecutionState(plan, made.execution, made.context)
+        state.adopt(made.runs)
+        touched = state.touched
+        touched.created = touched.execution = touched.context = True
+        touched.created_runs = {run.id: run for run in made.runs}
+        return state
+
+    def _outputs(self, source_id: str, made: Replayed) -> list[OutputRow]:
+        new_of = {old: new for new, old in made.origins.items()}
+        rows = self._journal.outputs_of(source_id, new_of)
+        runs = {run.id: run for run in made.runs}
+        for row in rows:
+            row.execution_id = made.execution.id
+            row.task_run_id = new_of[row.task_run_id]
+            row.owner = runs[row.task_run_id].owner
+            base, mark, loop = row.task_id.partition("#")
+            if mark:
+                row.task_id = f"{base}#{new_of.get(loop, loop)}"
+        return rows
+
+
+def _is_block(source: ExecutionState, run: TaskRun) -> bool:
+    node = source.plan.by_id.get(run.task_id)
+    return node is None or node.kind not in (Kind.RUNNABLE, Kind.SUBFLOW, Kind.WORKING_DIRECTORY)
