@@ -11,9 +11,12 @@ import pytest
 from penstock.blobs import MemoryBlobs
 from penstock.catalog.flows import FlowShelf
 from penstock.catalog.inputs import InputResolver
+from penstock.catalog.key_values import KeyValueStore
 from penstock.catalog.launch import Launcher
+from penstock.catalog.namespace_files import NamespaceFileStore
 from penstock.catalog.rendering import Renderer
-from penstock.catalog.vault import Vault
+from penstock.catalog.secrets import SecretStore
+from penstock.catalog.vault import EnvironmentSecrets, Vault
 from penstock.clock import ManualClock
 from penstock.definition import ParsedFlow, parse_flow
 from penstock.plugin.registry import installed
@@ -67,3 +70,19 @@ def resolver(blobs: MemoryBlobs, vault: Vault, clock: ManualClock) -> InputResol
 @pytest.fixture
 def launcher(shelf: FlowShelf, resolver: InputResolver, clock: ManualClock) -> Launcher:
     return Launcher(shelf, resolver, clock=clock)
+
+
+@pytest.fixture
+def key_values(store: SqliteStore, clock: ManualClock) -> KeyValueStore:
+    return KeyValueStore(store.key_values, clock=clock)
+
+
+@pytest.fixture
+def files(store: SqliteStore, blobs: MemoryBlobs, clock: ManualClock) -> NamespaceFileStore:
+    return NamespaceFileStore(store.namespace_files, blobs, clock=clock)
+
+
+@pytest.fixture
+def secrets(store: SqliteStore, vault: Vault, clock: ManualClock) -> SecretStore:
+    environment = EnvironmentSecrets({"FROM_ENV": "env-value"}, ())
+    return SecretStore(store.secrets, clock=clock, vault=vault, environment=environment)
