@@ -43,6 +43,10 @@ class GivenDates:
         del date
         return HOLDS
 
+    def has(self, date: datetime) -> bool:
+        """Whether `date` is one of the dates."""
+        return date in self.moments
+
     def variables(self, date: datetime) -> DateVariables:
         """Only `trigger.date` (engine.md 7.10)."""
         return DateVariables(date.astimezone(self.zone), None, None)

@@ -128,7 +128,7 @@ def evaluate(due: Due, firing: Firing, defaults: Defaults) -> Step:
     planned = state.next_date
     if planned is None or planned > due.now + EARLY:
         return Step(state, evaluations=notes)
-    if isinstance(dates, GivenDates) and planned not in dates.moments:
+    if isinstance(dates, GivenDates) and not dates.has(planned):
         return Step(_advance(state, dates, due.now), evaluations=notes)
     if due.busy and not allows_concurrent(due.trigger):
         reason = f"the execution {state.execution_id} is still live"
@@ -185,7 +185,7 @@ def _failed(
     dates: PlannedDates,
     notes: list[Evaluation],
 ) -> Step:
-    """A condition that cannot be evaluated makes a FAILED execution, also without failOnTriggerError (a Kestra rule)."""
+    """A condition that cannot be evaluated makes a FAILED execution, failOnTriggerError or not (a Kestra rule)."""
     message = verdict.warning or ""
     occasion = _occasion(due, due.state, dates)
     return _tell(due, state, firing, occasion, message=message, failing=True, notes=notes)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from msgspec.structs import replace
@@ -41,6 +41,8 @@ from penstock.scheduler.notes import evaluation, log, skipped
 from penstock.scheduler.upstream import ReadUri, Upstream, UpstreamReads
 
 _log = logging.getLogger(__name__)
+_GRACE = timedelta(milliseconds=100)
+"""How long after its end a window is swept, so that what happened inside it has been consumed."""
 BATCH = 200
 """Transitions taken at a time: one transaction."""
 _CORRELATION = "system.correlationId"
@@ -76,6 +78,8 @@ class Outbox:
         self._firing = firing
         self._clock = clock
         self._rules: dict[TriggerKey, tuple[int, FlowRule]] = {}
+        self.next_sweep: datetime | None = datetime.min.replace(tzinfo=UTC)
+        """When a window ends next; None while there is no window."""
 
     def forget(self, key: TriggerKey) -> None:
         """Drop what is remembered of a trigger: it was changed or is gone."""
@@ -101,6 +105,54 @@ class Outbox:
         """Whether a transition waits."""
         return bool(self._transitions.transitions(1))
 
+    def sweep(self) -> list[PendingFire]:
+        """Remove windows that have ended; one whose dependencies were not met makes a FAILED execution by `onMiss`.
+
+        Raises:
+            StoreUnavailable: the windows stay.
+        """
+        now = self._clock.now()
+        if self.next_sweep is None or self.next_sweep > now:
+            return []
+        fires: list[PendingFire] = []
+        for window in self._states.expired_windows(now, BATCH):
+            batch = TriggerBatch(removed_windows=[window])
+            self._missed(window, batch, now=now)
+            try:
+                self._states.commit(batch)
+            except Conflict:
+                continue
+            fires += batch.fires
+        following = self._states.next_window_end()
+        self.next_sweep = max(following, now) + _GRACE if following is not None else None
+        return fires
+
+    def _missed(self, window: Window, batch: TriggerBatch, *, now: datetime) -> None:
+        key = TriggerKey(window.tenant_id, window.namespace, window.flow_id, window.trigger_id)
+        found = self._declared(key)
+        if found is None or window.fired:
+            return
+        flow, trigger = found
+        gather = next(
+            (g for g in self._rule(key, flow, trigger).gathers if g.condition_id == window.condition_id), None
+        )
+        if gather is None or gather.on_miss is None or len(window.results) >= gather.need:
+            return
+        occasion = Occasion(
+            flow=flow,
+            trigger=trigger,
+            execution_id=fire_id(key, "miss", window.condition_id, window.end.isoformat()),
+            at=now,
+            variables={},
+            labels=gather.on_miss,
+            system_from=None,
+        )
+        message = f"The window {window.condition_id!r} ended at {window.end.isoformat()} without all that was awaited"
+        failed = self._firing.failed(occasion, message)
+        batch.fires.append(failed.fire)
+        batch.logs += failed.logs
+        batch.evaluations.append(evaluation(key, Outcome.LATE, at=now, reason=message, execution_id=failed.fire.id))
+
     def _consume_alone(self, transition: Transition) -> list[PendingFire]:
         """One transition; a Conflict means that another scheduler has it, or changed a window: the next round tells."""
         try:
@@ -116,6 +168,8 @@ class Outbox:
             self._react(transition, work)
         batch = work.finish()
         self._states.commit(batch)
+        for window in batch.windows:
+            self.next_sweep = min(self.next_sweep or window.end + _GRACE, window.end + _GRACE)
         return batch.fires
 
     def _react(self, transition: Transition, work: _Work) -> None:

@@ -116,6 +116,10 @@ class Dates:
         around = DateVariables(local, self.cron.next(date, self.zone), self.cron.previous(date, self.zone))
         return self.judge(around)
 
+    def has(self, date: datetime) -> bool:
+        """Whether `date` is one of the cron's dates, whatever the conditions say."""
+        return self.cron.next(date - _MICROSECOND, self.zone) == date
+
     def variables(self, date: datetime) -> DateVariables:
         """The variables of the execution for a planned date; its neighbours are matching dates."""
         return DateVariables(date.astimezone(self.zone), self._next_matching(date), self.previous(date))
