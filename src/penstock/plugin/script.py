@@ -158,7 +158,8 @@ def _ended(ctx: RunContext, task: ScriptProperties, prepared: Prepared, *, ran: 
     )
     if ran.exit_code != 0:
         message = f"Command failed with exit code {ran.exit_code}"
-        ctx.logger.error(message)
+        if not ctx.is_killed():
+            ctx.logger.error(message)
         return Ended(outputs, State.FAILED, message)
     warned = lines.stderr_lines and task.warning_on_std_err is not None and ctx.render(task.warning_on_std_err, bool)
     return Ended(outputs, State.WARNING if warned else State.SUCCESS)

@@ -108,7 +108,7 @@ class AttemptContext:
 
     # --- templates ---
 
-    def render(self, value: object, as_type: object = str, **extra: object) -> Any:
+    def render(self, value: object, as_type: object = str, /, **extra: object) -> Any:
         """See `RunContext.render`."""
         if value is None:
             return None
@@ -118,7 +118,7 @@ class AttemptContext:
             return convert(self._typed_text(value, as_type, extra), as_type)
         return convert(render_value(value, self.templates(extra), typed=not _text_leaves(as_type)), as_type)
 
-    def holds(self, condition: object, **extra: object) -> bool:
+    def holds(self, condition: object, /, **extra: object) -> bool:
         """See `RunContext.holds`."""
         return truthy(self.render(condition, str, **extra))
 
@@ -187,8 +187,9 @@ class AttemptContext:
     @property
     def has_secrets(self) -> bool:
         """Whether there is anything to mask, found out without making anything."""
-        touched = self._touched_secrets()
-        return bool(touched or self._secrets is not None or self.job.secret_values)
+        if self._secrets is not None:
+            return bool(self._secrets.all())
+        return bool(self._touched_secrets() or self.job.secret_values)
 
     def _touched_secrets(self) -> set[str] | None:
         return self._templates.secrets if self._templates is not None else None

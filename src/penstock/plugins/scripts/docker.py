@@ -118,7 +118,7 @@ class Docker(TaskRunner):
             )
         except subprocess.TimeoutExpired:
             return "the Docker daemon does not answer"
-        return None if probe.returncode == 0 else probe.stderr.decode(errors="replace").strip()
+        return None if probe.returncode == 0 else probe.stderr.decode(errors="replace").strip().rstrip(".?")
 
     def _without(self, ctx: RunContext, command: Command, reason: str) -> Ran:
         if str(ctx.setting("scripts.docker-fallback") or "fail").lower() == "process":
