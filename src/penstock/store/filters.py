@@ -145,9 +145,14 @@ def value_of(condition: Filter, kind: Kind) -> object:
     return _read(condition.field, condition.value, kind)
 
 
-def pairs_of(condition: Filter) -> list[tuple[str, str]]:
-    """The labels that a condition names: by `key`, as a map, or as `key:value` text (one, or a list of them)."""
+def pairs_of(condition: Filter, *, lists: bool) -> list[tuple[str, str]]:
+    """The labels that a condition names: by `key`, as a map, or as `key:value` text (one, or a list of them).
+
+    lists: the operation takes a list, so text is several values joined by commas.
+    """
     value = condition.value
+    if lists and isinstance(value, str):
+        value = value.split(",")
     if condition.key is not None:
         return [(condition.key, item) for item in _texts(value)]
     if isinstance(value, Mapping):

@@ -12,7 +12,8 @@ from penstock.errors import Bug
 from penstock.model.execution import Execution, ExecutionContext, TaskRun
 from penstock.model.state import TERMINATED
 from penstock.ports.journal import LoopValues, OutputRow, Timer, Transition
-from penstock.store.sqlite.codec import encode, micros, place, text
+from penstock.store.records import encode, text
+from penstock.store.sqlite.codec import micros, place
 from penstock.store.sqlite.numbers import SHIFT, Known, Numbers, bounds
 from penstock.store.sqlite.statements import Statements
 from penstock.store.sqlite.writer import Counters

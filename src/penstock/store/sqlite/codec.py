@@ -1,44 +1,14 @@
-"""Records to bytes and back: JSON by msgspec, times as microseconds, places of outputs as ordered text."""
+"""Values of columns: times as microseconds, places of outputs as ordered text."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import cast
 
-import msgspec
-
-from penstock.model.execution import Execution, ExecutionContext, TaskRun
+from penstock.store.records import decode_strings, encode
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_encoder = msgspec.json.Encoder()
-
-decode_execution = msgspec.json.Decoder(Execution).decode
-decode_context = msgspec.json.Decoder(ExecutionContext).decode
-decode_run = msgspec.json.Decoder(TaskRun).decode
-decode_strings = msgspec.json.Decoder(list[str]).decode
-decode_map = msgspec.json.Decoder(dict[str, object]).decode
-decode_labels = msgspec.json.Decoder(dict[str, str]).decode
-
-
-def encode(record: object) -> bytes:
-    """`record` as JSON. Halves of surrogate pairs, which no encoding of Unicode can hold, become U+FFFD."""
-    try:
-        return _encoder.encode(record)
-    except UnicodeEncodeError:
-        return _encoder.encode(_mended(msgspec.to_builtins(record)))
-
-
-def text(value: str) -> str:
-    """`value` without halves of surrogate pairs (they become U+FFFD); any other text as it is, NUL included."""
-    if value.isascii():
-        return value
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return value
 
 
 def micros(moment: datetime) -> int:
@@ -77,13 +47,3 @@ def below(path: Iterable[str]) -> tuple[str, str]:
     elements = list(path)
     prefix = place(elements) + ("," if elements else '"')
     return prefix, prefix[:-1] + chr(ord(prefix[-1]) + 1)
-
-
-def _mended(value: object) -> object:
-    if isinstance(value, str):
-        return text(value)
-    if isinstance(value, dict):
-        return {_mended(k): _mended(v) for k, v in cast("dict[object, object]", value).items()}
-    if isinstance(value, (list, tuple)):
-        return [_mended(item) for item in cast("list[object]", value)]
-    return value

@@ -24,7 +24,8 @@ from penstock.store.filters import (
     values_of,
     words_of,
 )
-from penstock.store.sqlite.codec import encode, micros, text
+from penstock.store.records import encode, text
+from penstock.store.sqlite.codec import micros
 
 Parameters = list[object]
 
@@ -157,12 +158,10 @@ def _level(condition: Filter, operation: Operation, column: Column) -> tuple[str
 
 
 def _labels(condition: Filter, operation: Operation, column: Column) -> tuple[str, Parameters]:
-    pairs = pairs_of(condition)
     listed = operation in (Operation.IN, Operation.NOT_IN)
+    pairs = pairs_of(condition, lists=listed)
     contained = operation in (Operation.CONTAINS, Operation.NOT_CONTAINS)
     test = "instr(l.value, ?) > 0" if contained else "l.value = ?"
-    if listed and condition.key is not None and isinstance(condition.value, str):
-        pairs = [(condition.key, item) for item in condition.value.split(",")]
     each = f"EXISTS (SELECT 1 FROM {column.sql} l.key = ? AND {test})"
     sql = (" OR " if listed else " AND ").join([each] * len(pairs)) or "1"
     parameters: Parameters = [part for pair in pairs for part in pair]

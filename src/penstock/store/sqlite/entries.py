@@ -9,7 +9,8 @@ from typing import Any, cast
 from penstock.model.entries import LogEntry, MetricEntry, MetricKind
 from penstock.model.execution import ExecutionKind
 from penstock.model.task import LogLevel
-from penstock.store.sqlite.codec import decode_labels, encode, micros, moment, text
+from penstock.store.records import decode_labels, encode, text
+from penstock.store.sqlite.codec import micros, moment
 from penstock.store.sqlite.numbers import Known, Numbers, next_key
 from penstock.store.sqlite.statements import Statements
 

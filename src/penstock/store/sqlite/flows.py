@@ -11,7 +11,8 @@ from penstock.ports.flows import FlowRow, SourceMatch
 from penstock.ports.reads import Condition, Filter, Page, Sort
 from penstock.store.filters import Kind
 from penstock.store.fragments import fragments
-from penstock.store.sqlite.codec import decode_labels, decode_map, encode, micros, moment, text
+from penstock.store.records import decode_labels, decode_map, encode, text
+from penstock.store.sqlite.codec import micros, moment
 from penstock.store.sqlite.conditions import Column
 from penstock.store.sqlite.readers import Readers
 from penstock.store.sqlite.searching import Asked, Searched, search

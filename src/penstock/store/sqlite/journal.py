@@ -9,20 +9,9 @@ from typing import cast
 from penstock.model.execution import ExecutionContext, TaskRun
 from penstock.model.state import State
 from penstock.ports.journal import Batch, Loaded, LoopValues, OutputRow, Timer, Transition
+from penstock.store.records import decode_context, decode_execution, decode_map, decode_run, decode_strings, encode
 from penstock.store.sqlite.batch_rows import STRETCH, BatchRows
-from penstock.store.sqlite.codec import (
-    below,
-    decode_context,
-    decode_execution,
-    decode_map,
-    decode_run,
-    decode_strings,
-    encode,
-    micros,
-    moment,
-    path_of,
-    place,
-)
+from penstock.store.sqlite.codec import below, micros, moment, path_of, place
 from penstock.store.sqlite.entries import EntryWriter
 from penstock.store.sqlite.numbers import Numbers, bounds
 from penstock.store.sqlite.readers import Readers

@@ -11,7 +11,8 @@ from penstock.errors import Conflict
 from penstock.ports.key_values import KvRow
 from penstock.ports.reads import Condition, Page, Sort
 from penstock.store.filters import Kind
-from penstock.store.sqlite.codec import micros, micros_or_none, moment, moment_or_none, text
+from penstock.store.records import text
+from penstock.store.sqlite.codec import micros, micros_or_none, moment, moment_or_none
 from penstock.store.sqlite.conditions import Column
 from penstock.store.sqlite.readers import Readers
 from penstock.store.sqlite.searching import Asked, Searched, search

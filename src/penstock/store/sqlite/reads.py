@@ -21,7 +21,8 @@ from penstock.ports.reads import (
     Tally,
     Unit,
 )
-from penstock.store.sqlite.codec import decode_context, decode_execution, decode_map, decode_run, encode, micros
+from penstock.store.records import decode_context, decode_execution, decode_map, decode_run, encode
+from penstock.store.sqlite.codec import micros
 from penstock.store.sqlite.conditions import where, window
 from penstock.store.sqlite.entries import log_entry, metric_entry
 from penstock.store.sqlite.journal import output_row

@@ -9,7 +9,8 @@ import msgspec
 from penstock.ports.reads import Condition, Page, Sort
 from penstock.ports.secrets import SecretRow
 from penstock.store.filters import Kind
-from penstock.store.sqlite.codec import decode_labels, encode, micros, moment, text
+from penstock.store.records import decode_labels, encode, text
+from penstock.store.sqlite.codec import micros, moment
 from penstock.store.sqlite.conditions import Column
 from penstock.store.sqlite.readers import Readers
 from penstock.store.sqlite.searching import Asked, Searched, search

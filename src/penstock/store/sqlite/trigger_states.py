@@ -21,7 +21,8 @@ from penstock.ports.trigger_states import (
     Window,
 )
 from penstock.store.filters import Kind
-from penstock.store.sqlite.codec import encode, micros, micros_or_none, moment_or_none
+from penstock.store.records import encode
+from penstock.store.sqlite.codec import micros, micros_or_none, moment_or_none
 from penstock.store.sqlite.conditions import Column
 from penstock.store.sqlite.entries import EntryWriter
 from penstock.store.sqlite.numbers import Numbers
