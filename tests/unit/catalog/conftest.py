@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from desks import FakeExecutor
 
 from penstock.blobs import MemoryBlobs
 from penstock.catalog.flows import FlowShelf
@@ -14,7 +15,11 @@ from penstock.catalog.inputs import InputResolver
 from penstock.catalog.key_values import KeyValueStore
 from penstock.catalog.launch import Launcher
 from penstock.catalog.namespace_files import NamespaceFileStore
+from penstock.catalog.namespaces import Namespaces
+from penstock.catalog.platform import Parts
+from penstock.catalog.purging import Purger
 from penstock.catalog.rendering import Renderer
+from penstock.catalog.runs import ExecutionDesk
 from penstock.catalog.secrets import SecretStore
 from penstock.catalog.vault import EnvironmentSecrets, Vault
 from penstock.clock import ManualClock
@@ -86,3 +91,54 @@ def files(store: SqliteStore, blobs: MemoryBlobs, clock: ManualClock) -> Namespa
 def secrets(store: SqliteStore, vault: Vault, clock: ManualClock) -> SecretStore:
     environment = EnvironmentSecrets({"FROM_ENV": "env-value"}, ())
     return SecretStore(store.secrets, clock=clock, vault=vault, environment=environment)
+
+
+@pytest.fixture
+def executor(store: SqliteStore, clock: ManualClock) -> FakeExecutor:
+    return FakeExecutor(store, clock.now)
+
+
+@pytest.fixture
+def desk(
+    shelf: FlowShelf,
+    launcher: Launcher,
+    resolver: InputResolver,
+    executor: FakeExecutor,
+    store: SqliteStore,
+    blobs: MemoryBlobs,
+) -> ExecutionDesk:
+    return ExecutionDesk(
+        shelf, launcher, resolver=resolver, commands=executor, reads=store.reads, feed=executor, blobs=blobs
+    )
+
+
+@pytest.fixture
+def purger(desk: ExecutionDesk, store: SqliteStore, blobs: MemoryBlobs) -> Purger:
+    return Purger(desk, purges=store.purges, blobs=blobs)
+
+
+@pytest.fixture
+def parts(
+    shelf: FlowShelf,
+    key_values: KeyValueStore,
+    files: NamespaceFileStore,
+    secrets: SecretStore,
+    desk: ExecutionDesk,
+    purger: Purger,
+    store: SqliteStore,
+    clock: ManualClock,
+    vault: Vault,
+) -> Parts:
+    return Parts(
+        shelf=shelf,
+        key_values=key_values,
+        files=files,
+        secrets=secrets,
+        namespaces=Namespaces(store.flows),
+        desk=desk,
+        purger=purger,
+        reads=store.reads,
+        triggers=store.trigger_states,
+        clock=clock,
+        vault=vault,
+    )
