@@ -84,6 +84,16 @@ def find(frame: Frame, pattern: str, text: str) -> Any:
     return _timed(frame, compile_pattern(pattern).search, text)
 
 
+def find_all(frame: Frame, pattern: str, text: str, *, every: bool) -> list[Any]:
+    """All matches, or only the first."""
+    if not every:
+        match = find(frame, pattern, text)
+        return [] if match is None else [match]
+    return _timed(
+        frame, lambda subject, timeout: list(compile_pattern(pattern).finditer(subject, timeout=timeout)), text
+    )
+
+
 def replace_all(frame: Frame, pattern: str, text: str, replacement: str) -> str:
     """All matches replaced; `$1` and `${name}` stand for groups, a backslash takes the next sign as it is."""
     compiled = compile_pattern(pattern)

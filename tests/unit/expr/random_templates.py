@@ -111,10 +111,18 @@ _TEXTS = [
     "single", "shell", "2024-01-01", "2024-01-01T00:00:00Z", "not a date", "1", "-3.5", "0x1F", "1e400", "é😀", "\n", "MMMM d, yyyy",
     "fr", "xx_YY", "iso", "sql", "full", "rfc_1123_date_time", "$1", "\\", "a: 1", "- 1\n- [2", "{a:1}", "key", "true", "null",
 ]  # fmt: skip
+_JQ = [
+    ".a", ".[]?", "[..]", "map(.)?", "[range(1e9)]", "def f: f; f", "def f: [f]; f", '"a" * 1e9', 'reduce range(100) as $i ("a"; . + .)',
+    "reduce range(100) as $i ([1]; . + .)", "reduce range(100) as $i (1; [., .])", "repeat(.)", "until(false; .)", "[limit(1e7; repeat(1))]",
+    "until(false; [., .])", "input", "env, $ENV", 'tostring | test("(a+)+$")', "[recurse([.])]", "[combinations(9)]?", "tojson | tojson",
+    "to_entries", "keys?", "length?", "add?", "sort?", "group_by(.)?", ".. |= [.]", "[paths]", "map(tostring)?", "@csv?", "[range(2000)] | combinations",
+    "reduce range(200) as $i (.; [.])", "reduce range(30) as $i (1; . * 1e300)", "walk([.])", "setpath([1000000]; 1)?", "[.[]?] | transpose?",
+    "with_entries(.value |= [., .])?", 'gsub("";"xxxx")?', "[splits(\"a\")?]", "now | todate", "1e300 | todate?", 'strftime("%Q%Y")?', "tostream", ".[",
+]  # fmt: skip
 _SENSIBLE = {
     "abbreviate": ["(5)", "(2)"], "chunk": ["(2)"], "date": ["('yyyy/MM/dd HH:mm')", "('EEEE d MMMM', locale='fr')", "('iso_week_date')"],
     "dateAdd": ["(1, 'DAYS')", "(-3, 'MONTHS')", "(100, 'NANOS')"], "default": ["('d')"], "endsWith": ["('a')"], "format": ["(1, 'a', 2.5)"],
-    "escapeChar": ["('shell')"], "indent": ["(2)"], "join": ["(', ')"], "jq": ["('.a')", "('.[]?')", "('[..]')", "('map(.)?')"],
+    "escapeChar": ["('shell')"], "indent": ["(2)"], "join": ["(', ')"], "jq": [f"('{program}')" for program in _JQ],
     "merge": ["([1])", "({'z': 1})"], "nindent": ["(3, '-')"], "number": ["", "('DOUBLE')"], "numberFormat": ["('#,##0.0')"],
     "regexExtract": ["('[a-z]+')", "(regex)"], "regexMatch": ["('a')", "(regex)"], "regexReplace": ["('(a)', '<$1>')", "('', long)"],
     "replace": ["({'a': 'bb'})", "({'': long})", "({'(a)': '$1$1'}, regexp=true)"], "slice": ["(0, 1)", "(1)"], "split": ["(',')", "('')", "('[a-z]', 3)"],
@@ -127,7 +135,19 @@ _SENSIBLE = {
     "isDateBetween": ["(instant, '2020-01-01T00:00:00Z', offset)"], "currentEachOutput": ["(outputs)"], "iterationOutput": ["('task')"],
     "timestamp": ["('UTC')"], "now": ["()", "('sql')"], "loopOutputs": ["(mixed, 'k')"], "encrypt": ["('MTIzNDU2Nzg5MDEyMzQ1Ng==', a)"],
 }  # fmt: skip
-_NAMED = ["format", "timeZone", "regex", "replacement", "recursive", "amount", "size", "default", "locale", "group", "length"]
+_NAMED = [
+    "format",
+    "timeZone",
+    "regex",
+    "replacement",
+    "recursive",
+    "amount",
+    "size",
+    "default",
+    "locale",
+    "group",
+    "length",
+]
 
 
 class Generator:
@@ -208,9 +228,17 @@ class Generator:
                 return f"{self.expression(inner)} ? {self.expression(inner)} : {self.expression(inner)}"
             case 12:
                 items = ", ".join(self.expression(inner) for _ in range(self.chance.randint(0, 3)))
-                return f"[{items}]" if self.chance.random() < 0.5 else f"({self.chance.choice('-+')}({self.expression(inner)}))"
+                return (
+                    f"[{items}]"
+                    if self.chance.random() < 0.5
+                    else f"({self.chance.choice('-+')}({self.expression(inner)}))"
+                )
             case _:
-                return f"{{{self.text()}: {self.expression(inner)}}}" if self.chance.random() < 0.5 else f"not {self.atom()}"
+                return (
+                    f"{{{self.text()}: {self.expression(inner)}}}"
+                    if self.chance.random() < 0.5
+                    else f"not {self.atom()}"
+                )
 
     def call(self, names: list[str], depth: int) -> str:
         """A filter or function, more often than not with arguments that make sense."""
@@ -233,13 +261,17 @@ class Generator:
         if kind < 0.6:
             name = self.chance.choice(_NAMES)
             while self.chance.random() < 0.15:
-                name += self.chance.choice([f".{self.chance.choice(_KEYS)}", "[0]", "[-1]", f"['{self.chance.choice(_KEYS)}']"])
+                name += self.chance.choice(
+                    [f".{self.chance.choice(_KEYS)}", "[0]", "[-1]", f"['{self.chance.choice(_KEYS)}']"]
+                )
             if self.chance.random() < 0.03:
                 name += f".{self.chance.choice(['length', 'size', 'keySet', 'getClass', 'get', 'replace'])}()"
             return name
         if kind < 0.75:
             return self.text()
-        return self.chance.choice(["0", "1", "2", "-1", "7", "100", "1000000", "9223372036854775807", "1.5", "0.0", "true", "null", "10L"])
+        return self.chance.choice(
+            ["0", "1", "2", "-1", "7", "100", "1000000", "9223372036854775807", "1.5", "0.0", "true", "null", "10L"]
+        )
 
     def text(self) -> str:
         text = self.chance.choice(_TEXTS)
