@@ -27,7 +27,8 @@ class DeclaredFlow:
     """The latest revision of a flow.
 
     labels, variables: as the flow declares them, for templates of its triggers. definition: whatever the launcher
-    needs of the flow; nobody here looks inside. runnable: not disabled and valid.
+    needs of the flow; nobody here looks inside. runnable: not disabled and valid. readable: False when its source does
+    not parse (any longer): then nothing is known of its triggers, and their rows stay as they are.
     """
 
     key: FlowKey
@@ -36,6 +37,7 @@ class DeclaredFlow:
     labels: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, object] = field(default_factory=dict)
     runnable: bool = True
+    readable: bool = True
     definition: object = None
 
     def trigger(self, trigger_id: str) -> AnyTrigger | None:
@@ -47,7 +49,7 @@ class DeclaredFlows(Protocol):
     """Where the scheduler finds flows."""
 
     def get(self, key: FlowKey) -> DeclaredFlow | None:
-        """The latest revision, parsed; None when there is none, it is deleted, or its source cannot be read."""
+        """The latest revision, parsed; None when there is none or it is deleted."""
         ...
 
     def revisions(self) -> Iterator[tuple[FlowKey, int]]:

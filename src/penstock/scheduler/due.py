@@ -125,10 +125,12 @@ def evaluate(due: Due, firing: Firing, defaults: Defaults) -> Step:
     if state.backfill is None:
         state, late = _not_late(state, dates, due)
         notes += late
+    else:
+        state = replace(state, next_date=state.backfill.current_date)
     planned = state.next_date
     if planned is None or planned > due.now + EARLY:
         return Step(state, evaluations=notes)
-    if isinstance(dates, GivenDates) and not dates.has(planned):
+    if not dates.has(planned):
         return Step(_advance(state, dates, due.now), evaluations=notes)
     if due.busy and not allows_concurrent(due.trigger):
         reason = f"the execution {state.execution_id} is still live"

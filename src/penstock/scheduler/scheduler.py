@@ -326,6 +326,8 @@ class Scheduler:
         if declared is None:
             removed = [state.key for state in existing]
             change = RowChange(TriggerBatch(removed_states=removed), removed=removed)
+        elif not declared.readable:
+            change = RowChange(TriggerBatch(), states=existing)
         else:
             change = rows_of(
                 declared,
