@@ -48,7 +48,7 @@ class Purger:
                 executions=self._desk.delete(group) if executions else 0,
                 files=sum(self._blobs.delete_prefix(tenant, folder) for folder in folders),
             )
-            total = _sum(total, made)
+            total = add_up(total, made)
         return total
 
     def logs(self, tenant: str, filters: Sequence[Condition]) -> int:
@@ -72,7 +72,8 @@ def _batches(ids: Iterable[str], size: int) -> Iterator[list[str]]:
         yield group
 
 
-def _sum(one: Purged, other: Purged) -> Purged:
+def add_up(one: Purged, other: Purged) -> Purged:
+    """Both counts together."""
     return Purged(
         executions=one.executions + other.executions,
         outputs=one.outputs + other.outputs,

@@ -119,7 +119,9 @@ def test_files_of_every_kind_are_read(
 def test_binary_ion_is_given_as_bytes(evaluate: Templates, blobs: MemoryBlobs) -> None:
     from amazon.ion import simpleion
 
-    uri = blobs.put("main", "/a.ion", simpleion.dumps({"a": 1}, binary=True))
+    data = simpleion.dumps({"a": 1}, binary=True)
+    assert isinstance(data, bytes)
+    uri = blobs.put("main", "/a.ion", data)
 
     assert evaluate("{{ fromIon(read(uri)).a }}", uri=uri) == 1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ from penstock.ports.platform import Caller
 SCOPE = InputScope(Caller("main", "company.team", "hello", "exec1"), 1, {"vars": {"region": "eu"}})
 
 
-def resolve(resolver: InputResolver, inputs: str, given: dict[str, object] | None = None) -> Resolved:
+def resolve(resolver: InputResolver, inputs: str, given: Mapping[str, object] | None = None) -> Resolved:
     flow = parse_flow(flow_source(extra=f"inputs:\n{inputs}\n"), types=installed()).flow
     return resolver.resolve(flow.inputs or (), given or {}, SCOPE)
 
