@@ -178,7 +178,7 @@ class MemoryReads:
     ) -> list[Tally]:
         groups: dict[tuple[str | datetime | None, ...], list[Kept]] = {}
         for kept in self._executions(tenant_id, filters):
-            group = tuple(_group(kept, field, unit) for field in by) or (None,)
+            group = tuple(_group(kept, field, unit) for field in by)
             groups.setdefault(group, []).append(kept)
         return [_tally(group, groups[group]) for group in sorted(groups, key=str)]
 

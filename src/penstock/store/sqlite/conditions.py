@@ -34,7 +34,7 @@ class Column(msgspec.Struct, frozen=True):
     """Where a field lies.
 
     sql: the expression that holds it; for labels what goes between `FROM` and the conditions on `l.key` and `l.value`;
-        for a free search the expressions it looks into, joined by `|`.
+        for a free search the expressions it looks into, joined by ` | `.
     exact: for EQUALS of one text, a condition that finds the rows faster; each of its `?` is the value.
     """
 
@@ -170,7 +170,7 @@ def _labels(condition: Filter, operation: Operation, column: Column) -> tuple[st
 
 
 def _query(condition: Filter, operation: Operation, column: Column) -> tuple[str, Parameters]:
-    expressions = column.sql.split("|")
+    expressions = column.sql.split(" | ")
     parts: list[str] = []
     parameters: Parameters = []
     for word in words_of(condition):

@@ -28,7 +28,7 @@ _SEARCHED = Searched(
     rows=_SQL.search,
     count=_SQL.count,
     columns={
-        "q": Column(Kind.QUERY, "f.id|f.namespace"),
+        "q": Column(Kind.QUERY, "f.id | f.namespace"),
         "scope": Column(Kind.SCOPE, "f.namespace"),
         "namespace": Column(Kind.TEXT, "f.namespace"),
         "flowId": Column(Kind.TEXT, "f.id"),

@@ -27,7 +27,7 @@ _SEARCHED = Searched(
     rows=_SQL.search,
     count=_SQL.count,
     columns={
-        "q": Column(Kind.QUERY, "k.key|k.description"),
+        "q": Column(Kind.QUERY, "k.key | k.description"),
         "namespace": Column(Kind.TEXT, "k.namespace"),
         "key": Column(Kind.TEXT, "k.key"),
         "type": Column(Kind.TEXT, "k.type"),

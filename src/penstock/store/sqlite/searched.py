@@ -22,7 +22,7 @@ EXECUTIONS = Searched(
     columns={
         "q": Column(
             Kind.QUERY,
-            "e.id|e.namespace|e.flow_id|"
+            "e.id | e.namespace | e.flow_id | "
             "coalesce((SELECT group_concat(key || ':' || value, ' ') FROM execution_labels l WHERE l.no = e.no), '')",
         ),
         "scope": Column(Kind.SCOPE, "e.namespace"),
@@ -64,7 +64,7 @@ ITERATIONS = Searched(
     rows=READS.search_iterations,
     count=READS.count_iterations,
     columns={
-        "q": Column(Kind.QUERY, "t.id|e.namespace|e.flow_id|t.task_id"),
+        "q": Column(Kind.QUERY, "t.id | e.namespace | e.flow_id | t.task_id"),
         "scope": Column(Kind.SCOPE, "e.namespace"),
         "id": Column(Kind.TEXT, "t.id"),
         "executionId": Column(Kind.TEXT, "e.id", exact=_OF_EXECUTION.replace("{key}", "t.key")),
@@ -107,7 +107,7 @@ LOGS = Searched(
     rows=READS.logs,
     count=READS.count_logs,
     columns={
-        "q": Column(Kind.QUERY, "l.message|l.namespace|l.flow_id|l.task_id|l.execution_id|l.trigger_id"),
+        "q": Column(Kind.QUERY, "l.message | l.namespace | l.flow_id | l.task_id | l.execution_id | l.trigger_id"),
         "scope": Column(Kind.SCOPE, "l.namespace"),
         "namespace": Column(Kind.TEXT, "l.namespace"),
         "flowId": Column(Kind.TEXT, "l.flow_id"),
@@ -142,7 +142,7 @@ METRICS = Searched(
     rows=READS.metrics,
     count=READS.count_metrics,
     columns={
-        "q": Column(Kind.QUERY, "m.name|m.namespace|m.flow_id|m.task_id|m.execution_id"),
+        "q": Column(Kind.QUERY, "m.name | m.namespace | m.flow_id | m.task_id | m.execution_id"),
         "scope": Column(Kind.SCOPE, "m.namespace"),
         "namespace": Column(Kind.TEXT, "m.namespace"),
         "flowId": Column(Kind.TEXT, "m.flow_id"),

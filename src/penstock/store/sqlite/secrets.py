@@ -25,7 +25,7 @@ _SEARCHED = Searched(
     rows=_SQL.search,
     count=_SQL.count,
     columns={
-        "q": Column(Kind.QUERY, "s.key|s.description"),
+        "q": Column(Kind.QUERY, "s.key | s.description"),
         "namespace": Column(Kind.TEXT, "s.namespace"),
         "key": Column(Kind.TEXT, "s.key"),
         "tags": Column(Kind.LABELS, "json_each(CAST(s.tags AS TEXT)) l WHERE"),

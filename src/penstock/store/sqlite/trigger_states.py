@@ -37,7 +37,7 @@ _SEARCHED = Searched(
     rows=_SQL.search,
     count=_SQL.count,
     columns={
-        "q": Column(Kind.QUERY, "s.trigger_id|s.flow_id|s.namespace"),
+        "q": Column(Kind.QUERY, "s.trigger_id | s.flow_id | s.namespace"),
         "scope": Column(Kind.SCOPE, "s.namespace"),
         "namespace": Column(Kind.TEXT, "s.namespace"),
         "flowId": Column(Kind.TEXT, "s.flow_id"),
