@@ -7,20 +7,20 @@ system only through Protocols (`RunContext`, `RunPlatform`); it does not know th
 
 from penstock.errors import TaskFailed
 from penstock.model.authored import Authored, Dynamic, Free
-from penstock.plugin.condition import Condition, ConditionContext
+from penstock.model.conditions import Condition
+from penstock.model.triggers import Trigger
 from penstock.plugin.context import Data, RunContext, RunLogger, RunMetrics, RunStorage, WorkingDirectory
 from penstock.plugin.platform import RunPlatform
 from penstock.plugin.registry import PluginRegistry, TypeIndex, installed
 from penstock.plugin.runner import AnyTaskRunner, Command, Ran, TaskRunner
 from penstock.plugin.task import DynamicRun, Ended, Output, Outputs, Returned, RunnableTask, outputs_map, plain
-from penstock.plugin.trigger import PollingTrigger, RealtimeTrigger, Trigger
+from penstock.plugin.trigger import PollingTrigger, RealtimeTrigger
 
 __all__ = [
     "AnyTaskRunner",
     "Authored",
     "Command",
     "Condition",
-    "ConditionContext",
     "Data",
     "Dynamic",
     "DynamicRun",

@@ -64,14 +64,20 @@ def write_input_files(ctx: RunContext, files: object) -> None:
 
 
 def write_namespace_files(ctx: RunContext, option: object) -> None:
-    """Copies namespace files into the working directory; of equal names the later namespace wins."""
-    if option is None or not ctx.render(_get(option, "enabled", default=True), bool):
+    """Copies namespace files into the working directory; of equal names the later namespace wins.
+
+    `option` is the property `namespaceFiles`: a `NamespaceFilesOption`, or the map it was written as.
+    """
+    if option is None:
         return
-    namespaces = ctx.render(_get(option, "namespaces"), list[str]) or [ctx.namespace]
-    include = ctx.render(_get(option, "include"), list[str]) or []
-    exclude = ctx.render(_get(option, "exclude"), list[str]) or []
-    apart = ctx.render(_get(option, "folder_per_namespace", default=False), bool)
-    if_exists = ctx.render(_get(option, "if_exists", default=IfExists.OVERWRITE), IfExists)
+    chosen_by = option if isinstance(option, NamespaceFilesOption) else NamespaceFilesOption.model_validate(option)
+    if not ctx.render(chosen_by.enabled, bool):
+        return
+    namespaces = ctx.render(chosen_by.namespaces, list[str]) or [ctx.namespace]
+    include = ctx.render(chosen_by.include, list[str]) or []
+    exclude = ctx.render(chosen_by.exclude, list[str]) or []
+    apart = ctx.render(chosen_by.folder_per_namespace, bool)
+    if_exists = ctx.render(chosen_by.if_exists, IfExists)
     for namespace in namespaces:
         for file in ctx.platform.namespace_files.all(namespace):
             if chosen(file.path, include=include, exclude=exclude):
@@ -89,7 +95,7 @@ def chosen(path: str, *, include: Iterable[str], exclude: Iterable[str]) -> bool
 
 def collect_output_files(ctx: RunContext, patterns: object) -> dict[str, str]:
     """Stores the files of the working directory that match `outputFiles`; their URIs by relative name."""
-    globs = ctx.render(patterns, list[str]) or []
+    globs = ctx.render(_one_as_list(patterns), list[str]) or []
     folder = ctx.working_directory
     return {name: ctx.storage.put_file(folder.file(name), name) for name in folder.find(globs)}
 
@@ -107,10 +113,3 @@ def _copy(ctx: RunContext, file: NamespaceFile, name: str, *, if_exists: IfExist
 
 def _covers(pattern: str, path: str) -> bool:
     return matches(path, pattern) or matches(path, pattern.rstrip("/") + "/**")
-
-
-def _get(option: object, name: str, *, default: object = None) -> object:
-    if isinstance(option, Mapping):
-        return option.get(name, default)
-    found = getattr(option, name, default)
-    return default if found is None else found

@@ -7,6 +7,7 @@ elsewhere.
 
 from penstock.worker.equipment import Equipment, WorkerSettings
 from penstock.worker.queue import LocalQueue
+from penstock.worker.trigger_runner import TriggerPlace, TriggerRunner
 from penstock.worker.worker import Worker
 
-__all__ = ["Equipment", "LocalQueue", "Worker", "WorkerSettings"]
+__all__ = ["Equipment", "LocalQueue", "TriggerPlace", "TriggerRunner", "Worker", "WorkerSettings"]

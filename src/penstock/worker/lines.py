@@ -50,12 +50,21 @@ class Secrets:
 class AttemptLog:
     """The log of one attempt. Lines wait here until they are taken, masked at that moment."""
 
-    __slots__ = ("_file", "_job", "_lock", "_lowest", "_now", "_secrets", "_thread", "_waiting")
+    __slots__ = ("_file", "_job", "_lock", "_lowest", "_now", "_secrets", "_thread", "_trigger_id", "_waiting")
 
     def __init__(
-        self, job: Job, *, lowest: LogLevel | None, now: Callable[[], datetime], secrets: Secrets, to_file: bool
+        self,
+        job: Job,
+        *,
+        lowest: LogLevel | None,
+        now: Callable[[], datetime],
+        secrets: Secrets,
+        to_file: bool,
+        trigger_id: str | None = None,
     ) -> None:
+        """`trigger_id` makes the lines those of a trigger: without execution, task and attempt (engine.md 10.1)."""
         self._job = job
+        self._trigger_id = trigger_id
         self._lowest = _RANK[lowest] if lowest else 0
         self._now = now
         self._secrets = secrets
@@ -119,6 +128,17 @@ class AttemptLog:
 
     def _entry(self, at: datetime, level: LogLevel, message: str) -> LogEntry:
         job = self._job
+        if self._trigger_id is not None:
+            return LogEntry(
+                tenant_id=job.tenant_id,
+                namespace=job.namespace,
+                flow_id=job.flow_id,
+                trigger_id=self._trigger_id,
+                timestamp=at,
+                level=level,
+                thread=self._thread,
+                message=message,
+            )
         return LogEntry(
             tenant_id=job.tenant_id,
             namespace=job.namespace,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -72,11 +72,14 @@ def result_of(outcome: Outcome, context: AttemptContext, *, equipment: Equipment
     if context.dynamic_runs:
         children = [*children, *(_dynamic(run, job, equipment, now=now) for run in context.dynamic_runs)]
     outputs, error = outcome.outputs, outcome.error
-    secrets = context.secrets.all() if context.has_secrets else None
-    if secrets:
+    values = outcome.values
+    if context.has_secrets:
         error = context.secrets.mask(error) if error else error
-        if outputs and equipment.settings.mask_outputs:
-            outputs = {name: _masked(value, context) for name, value in outputs.items()}
+        if outputs:
+            change = context.secrets.mask if equipment.settings.mask_outputs else str
+            outputs = {name: changed_texts(value, change) for name, value in outputs.items()}
+        if values:
+            values = {name: plain_texts(value) for name, value in values.items()}
     return Result(
         execution_id=job.execution_id,
         task_run_id=job.task_run_id,
@@ -86,7 +89,7 @@ def result_of(outcome: Outcome, context: AttemptContext, *, equipment: Equipment
         started_at=started_at,
         ended_at=now,
         outputs=outputs,
-        values=outcome.values,
+        values=values,
         error=error,
         children=children,
         logs=log.take() if log is not None else [],
@@ -102,14 +105,22 @@ def _log_file(context: AttemptContext) -> str | None:
     return context.storage.put(f"logs/attempt-{job.attempt}.log", content) if content is not None else None
 
 
-def _masked(value: object, context: AttemptContext) -> object:
+def changed_texts(value: object, change: Callable[[str], str]) -> object:
+    """`value` with every text in it changed; maps and lists are copied."""
     if isinstance(value, str):
-        return context.secrets.mask(value)
+        return change(value)
     if isinstance(value, Mapping):
-        return {key: _masked(item, context) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_masked(item, context) for item in value]
+        return {
+            change(key) if isinstance(key, str) else key: changed_texts(item, change) for key, item in value.items()
+        }
+    if isinstance(value, (list, tuple)):
+        return [changed_texts(item, change) for item in value]
     return value
+
+
+def plain_texts(value: object) -> object:
+    """`value` with marked secrets as ordinary texts, unmasked: for what the system itself goes on with."""
+    return changed_texts(value, str)
 
 
 def _dynamic(run: DynamicRun, job: Job, equipment: Equipment, *, now: datetime) -> ChildRun:
