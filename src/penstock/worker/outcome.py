@@ -20,13 +20,17 @@ from penstock.worker.equipment import Equipment
 
 @dataclass(slots=True)
 class Outcome:
-    """What the task itself says: its state, its outputs (kept in failure too) and the message of its failure."""
+    """What the task itself says: its state, its outputs (kept in failure too) and the message of its failure.
+
+    recalled: it comes from the task's cache, nothing was run.
+    """
 
     state: State
     outputs: dict[str, object] | None = None
     error: str | None = None
     children: list[ChildRun] = field(default_factory=list)
     values: Mapping[str, object] | None = None
+    recalled: bool = False
 
 
 def succeeded(returned: object) -> Outcome:

@@ -30,13 +30,15 @@ def recall(context: AttemptContext) -> Outcome | None:
         context.logger.warn(f"The task's cache cannot be read: {problem}")
         return None
     context.logger.info("The outputs were taken from the task's cache")
-    return Outcome(State.SUCCESS, outputs)
+    return Outcome(State.SUCCESS, outputs, recalled=True)
 
 
 def remember(context: AttemptContext, outcome: Outcome) -> None:
     """Keeps the outputs of a run that ended well; one that holds secrets is not kept."""
     option = context.job.task.task_cache
-    if option is None or not option.enabled or outcome.state not in _KEPT or context.has_secrets:
+    if option is None or not option.enabled or outcome.recalled:
+        return
+    if outcome.state not in _KEPT or context.has_secrets:
         return
     try:
         data = msgspec.json.encode(outcome.outputs or {}, enc_hook=text_of)

@@ -189,7 +189,11 @@ class _Stream:
     def _hand_on(self) -> None:
         stream = self._trigger.stream(self._context)
         if isinstance(stream, AsyncIterator):
-            asyncio.run(self._hand_on_async(stream))
+            try:
+                asyncio.run(self._hand_on_async(stream))
+            except asyncio.CancelledError as stopped:
+                if not self._context.killed:
+                    raise TaskFailed("the stream was cancelled") from stopped
             return
         self._all(stream)
 
