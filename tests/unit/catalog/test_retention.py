@@ -9,7 +9,7 @@ from desks import FakeExecutor
 from small_flows import flow_source
 
 from penstock.blobs import MemoryBlobs
-from penstock.catalog.launch import launch
+from penstock.catalog.launch import Wish, launch
 from penstock.catalog.platform import Parts
 from penstock.catalog.retention import Due, Kept, Policy, Retention, parse_policies
 from penstock.clock import ManualClock
@@ -181,10 +181,7 @@ def test_a_run_that_is_stopped_is_taken_up_again(house: House) -> None:
 def test_running_executions_stay(house: House) -> None:
     house.executor.hold = True
     house.parts.shelf.create("main", flow_source())
-    running = house.parts.desk
-    from penstock.catalog.launch import Wish
-
-    running.start("main", "company.team", "hello", wish=Wish(execution_id="running"))
+    house.parts.desk.start("main", "company.team", "hello", wish=Wish(execution_id="running"))
     house.clock.advance(365 * DAY)
 
     assert house.keep(Policy()).run("main").executions == 0
