@@ -540,7 +540,8 @@ def _failing(error: EvaluationError) -> Run:
 def _missing(frame: Frame, owner: object, key: object, root: str | None) -> UndefinedVariable:
     name = java_text(frame, key)
     if owner is None:
-        return UndefinedVariable(root or name, hint=f"`{root}` is null, so `.{name}` does not exist" if root else None)
+        hint = f"`{root}` is null, so `{name}` does not exist in it" if root else f"`{name}` was looked up in null"
+        return UndefinedVariable(root or name, hint=hint)
     return UndefinedVariable(name, owner=owner)
 
 

@@ -157,6 +157,9 @@ class UndefinedVariable(ExpressionError):
             return None if self.owner is None else f"it was looked up in {preview(self.owner)}"
         if not names:
             return "nothing exists at this point"
+        dashed = next((name for name in names if name.startswith(f"{self.name}-")), None)
+        if dashed is not None:
+            return f"did you mean `{dashed}`? a key with a dash is written in brackets: ['{dashed}']"
         close = nearest(self.name, names)
         known = "exists here: " + _enumerate(names)
         return f"did you mean `{close}`? {known}" if close else known
