@@ -174,7 +174,7 @@ class BoundFiles:
         self._store = store
         self._tenant = caller.tenant
 
-    def list(self, namespace: str) -> list[NamespaceFile]:
+    def all(self, namespace: str) -> list[NamespaceFile]:
         return [_file(row) for row in self._store.files(self._tenant, namespace)]
 
     def open(self, path: str, namespace: str) -> BinaryIO:
@@ -239,7 +239,7 @@ class BoundFlows:
             row = self._shelf.rows.revision(self._tenant, namespace, flow_id, number=revision)
         return _flow(row) if row is not None and not row.deleted else None
 
-    def list(self, namespace: str | None = None, *, children: bool = True) -> Iterator[FlowInfo]:
+    def all(self, namespace: str | None = None, *, children: bool = True) -> Iterator[FlowInfo]:
         rows = (
             self._shelf.rows.all_latest(self._tenant)
             if namespace is None
@@ -257,7 +257,7 @@ class BoundFlows:
             return False
         return True
 
-    def namespaces(self, prefix: str | None = None) -> list[str]:  # pyright: ignore[reportGeneralTypeIssues]
+    def namespaces(self, prefix: str | None = None) -> list[str]:
         return self._namespaces.below(self._tenant, prefix)
 
 

@@ -66,7 +66,7 @@ def test_files(platform: BoundPlatform) -> None:
     written = platform.namespace_files.put("q/select.sql", NS, data=b"select 1")
 
     assert (written.path, written.size) == ("q/select.sql", 8)
-    assert [f.path for f in platform.namespace_files.list(NS)] == ["q/select.sql"]
+    assert [f.path for f in platform.namespace_files.all(NS)] == ["q/select.sql"]
     assert platform.namespace_files.open("/q/select.sql", NS).read() == b"select 1"
     assert platform.namespace_files.stat("q", NS) is None
     assert platform.namespace_files.delete("q/select.sql", NS)
@@ -92,9 +92,9 @@ def test_flows(platform: BoundPlatform) -> None:
     found = platform.flows.get("hello", NS)
     assert found is not None
     assert found.source == flow_source()
-    assert [f.id for f in platform.flows.list(NS)] == ["hello", "deep"]
-    assert [f.id for f in platform.flows.list(NS, children=False)] == ["hello"]
-    assert len(list(platform.flows.list())) == 2
+    assert [f.id for f in platform.flows.all(NS)] == ["hello", "deep"]
+    assert [f.id for f in platform.flows.all(NS, children=False)] == ["hello"]
+    assert len(list(platform.flows.all())) == 2
     assert platform.flows.namespaces("company.team") == ["company.team", "company.team.sub"]
     assert platform.flows.namespaces() == ["company", "company.team", "company.team.sub", "system"]
     assert platform.flows.delete("hello", NS)
