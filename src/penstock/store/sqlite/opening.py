@@ -24,14 +24,34 @@ Durability = Literal["process", "power"]
 _SYNCHRONOUS = {"process": "NORMAL", "power": "FULL"}
 
 
-def open_writer(path: Path, *, durability: Durability, busy_timeout: float) -> sqlite3.Connection:
-    """The one connection that writes, on a checked and migrated file, which is made if it does not exist.
+def check_file(path: Path, *, busy_timeout: float) -> None:
+    """Looks at the file without being able to change it; a file that is absent or empty is about to become ours.
 
     Raises:
-        CorruptStore: the file is damaged, is no database, or belongs to another program. It is left as it was.
+        CorruptStore: it is damaged, no database, of another program or of a newer schema. It is left as it was.
+        StoreUnavailable: it cannot be read.
+    """
+    if not _begins_as_database(path):
+        return
+    # Without a log to read, SQLite is told that the file cannot change: it then leaves no files of its own beside it.
+    mode = "mode=ro" if _has_log(path) else "mode=ro&immutable=1"
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, timeout=busy_timeout)
+    try:
+        _check_owner(connection, path)
+    except sqlite3.OperationalError as fault:
+        raise StoreUnavailable(f"Cannot read the database {path}: {fault}") from fault
+    except sqlite3.DatabaseError as fault:
+        raise _corrupt(path, str(fault)) from fault
+    finally:
+        connection.close()
+
+
+def open_writer(path: Path, *, durability: Durability, busy_timeout: float) -> sqlite3.Connection:
+    """The one connection that writes, on a file that `check_file` accepted, migrated; it is made if it does not exist.
+
+    Raises:
         StoreUnavailable: the file cannot be opened or its folder cannot be written.
     """
-    _check(path, busy_timeout)
     try:
         connection = _connect(path, busy_timeout)
     except sqlite3.OperationalError as fault:
@@ -73,19 +93,9 @@ def _tune(connection: sqlite3.Connection, *, cache_kib: int) -> None:
     connection.execute("PRAGMA wal_autocheckpoint = 0")
 
 
-def _check(path: Path, busy_timeout: float) -> None:
-    """Looks at the file without being able to change it; a file that is absent or empty is about to become ours."""
-    if not _begins_as_database(path):
-        return
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=busy_timeout)
-    try:
-        _check_owner(connection, path)
-    except sqlite3.OperationalError as fault:
-        raise StoreUnavailable(f"Cannot read the database {path}: {fault}") from fault
-    except sqlite3.DatabaseError as fault:
-        raise _corrupt(path, str(fault)) from fault
-    finally:
-        connection.close()
+def _has_log(path: Path) -> bool:
+    wal = path.with_name(path.name + "-wal")
+    return wal.exists() and wal.stat().st_size > 0
 
 
 def _begins_as_database(path: Path) -> bool:
@@ -118,8 +128,7 @@ def _check_owner(connection: sqlite3.Connection, path: Path) -> None:
 def _check_sound(connection: sqlite3.Connection, path: Path) -> None:
     """Reads the schema and the root of every table: damage there would otherwise show in the middle of a run."""
     pages, size = _number(connection, "PRAGMA page_count"), _number(connection, "PRAGMA page_size")
-    wal = path.with_name(path.name + "-wal")
-    if path.stat().st_size < pages * size and not (wal.exists() and wal.stat().st_size):
+    if path.stat().st_size < pages * size and not _has_log(path):
         raise _corrupt(path, f"it should have {pages * size} bytes but has {path.stat().st_size}")
     for (table,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall():
         connection.execute(f'SELECT 1 FROM "{table}" LIMIT 1').fetchone()

@@ -10,7 +10,8 @@ from penstock.store.sqlite.journal import SqliteJournal
 from penstock.store.sqlite.key_values import SqliteKeyValues
 from penstock.store.sqlite.namespace_files import SqliteNamespaceFiles
 from penstock.store.sqlite.numbers import Numbers
-from penstock.store.sqlite.opening import Durability, open_reader, open_writer
+from penstock.store.sqlite.opening import Durability, check_file, open_reader, open_writer
+from penstock.store.sqlite.ownership import Ownership
 from penstock.store.sqlite.readers import Readers
 from penstock.store.sqlite.reads import SqliteReads
 from penstock.store.sqlite.secrets import SqliteSecrets
@@ -28,12 +29,18 @@ class SqliteStore:
 
     Raises:
         CorruptStore: the file is damaged, not Penstock's, or of a newer schema. It is left as it was.
-        StoreUnavailable: it cannot be opened.
+        StoreUnavailable: it cannot be opened, or another process has it open.
     """
 
     def __init__(self, path: Path | str, *, durability: Durability = "process", busy_timeout: float = 30.0) -> None:
         self.path = Path(path)
-        connection = open_writer(self.path, durability=durability, busy_timeout=busy_timeout)
+        check_file(self.path, busy_timeout=busy_timeout)
+        self._ownership = Ownership(self.path)
+        try:
+            connection = open_writer(self.path, durability=durability, busy_timeout=busy_timeout)
+        except BaseException:
+            self._ownership.release()
+            raise
         self._writer = Writer(connection, self.path, busy_timeout=busy_timeout)
         self._readers = Readers(self.path, lambda: open_reader(self.path, busy_timeout=busy_timeout))
         numbers = Numbers()
@@ -56,3 +63,4 @@ class SqliteStore:
         """Closes every connection; commits that run are waited for. Closing twice is allowed."""
         self._readers.close()
         self._writer.close()
+        self._ownership.release()

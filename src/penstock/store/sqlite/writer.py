@@ -46,6 +46,8 @@ class Writer:
             Bug: a row contradicts a rule of the schema.
         """
         with self._lock:
+            if self._closed:
+                raise StoreUnavailable(f"The database {self._path} has been closed")
             connection = self._connection
             before = connection.total_changes
             try:
@@ -69,7 +71,7 @@ class Writer:
             self._closed = True
 
     def _roll_back(self) -> None:
-        if not self._closed and self._connection.in_transaction:
+        if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
 
 
