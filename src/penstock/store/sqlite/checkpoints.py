@@ -8,26 +8,30 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import struct
 import threading
 from pathlib import Path
 
-LOG_BYTES = 24 * 1024 * 1024
-"""Size of the log from which it is worth a checkpoint."""
+LOG_PAGES = 6_000
+"""Pages in the log (4 KiB each) from which it is worth a checkpoint."""
 
 EVERY = 64
-"""How many commits pass between two looks at the size of the log."""
+"""How many commits pass between two looks at the length of the log."""
+
+_FRAMES = struct.Struct("=I")
+_FRAMES_AT = 16
 
 _log = logging.getLogger(__name__)
 
 
 class Checkpointer:
-    """Watches the size of the log; its thread exists only from the first checkpoint on."""
+    """Watches the length of the log; its thread exists only from the first checkpoint on."""
 
     def __init__(
         self, path: Path, *, writer_lock: threading.Lock, writer: sqlite3.Connection, busy_timeout: float
     ) -> None:
         self._path = path
-        self._wal = path.with_name(path.name + "-wal")
+        self._index = path.with_name(path.name + "-shm")
         self._writer_lock = writer_lock
         self._writer = writer
         self._busy_timeout = busy_timeout
@@ -42,7 +46,7 @@ class Checkpointer:
         if self._countdown > 0:
             return
         self._countdown = EVERY
-        if not self._stopped and self._log_size() > LOG_BYTES:
+        if not self._stopped and self.log_pages() > LOG_PAGES:
             self._start()
             self._wanted.set()
 
@@ -52,6 +56,19 @@ class Checkpointer:
         self._wanted.set()
         if self._thread is not None:
             self._thread.join()
+
+    def log_pages(self) -> int:
+        """How many pages the log holds; 0 when it has begun anew.
+
+        The log's file keeps its size when it begins anew, so the number is read where SQLite keeps it: `mxFrame` in the
+        header of the index beside the file (sqlite.org/walformat.html, 2.1).
+        """
+        try:
+            with self._index.open("rb") as file:
+                start = file.read(_FRAMES_AT + _FRAMES.size)
+        except OSError:
+            return 0
+        return _FRAMES.unpack_from(start, _FRAMES_AT)[0] if len(start) >= _FRAMES_AT + _FRAMES.size else 0
 
     def _start(self) -> None:
         with self._writer_lock:
@@ -74,14 +91,9 @@ class Checkpointer:
 
     def _checkpoint(self, connection: sqlite3.Connection) -> None:
         try:
-            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-            with self._writer_lock:
-                self._writer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            _, pages, moved = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            if moved < pages:
+                with self._writer_lock:
+                    self._writer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         except sqlite3.Error as fault:
             _log.warning("checkpoint failed", extra={"event": "checkpoint_failed", "error": str(fault)})
-
-    def _log_size(self) -> int:
-        try:
-            return self._wal.stat().st_size
-        except OSError:
-            return 0

@@ -91,6 +91,7 @@ def _tune(connection: sqlite3.Connection, *, cache_kib: int) -> None:
     connection.execute(f"PRAGMA cache_size = -{cache_kib}")
     connection.execute("PRAGMA temp_store = MEMORY")
     connection.execute("PRAGMA wal_autocheckpoint = 0")
+    connection.execute(f"PRAGMA journal_size_limit = {64 * 1024 * 1024}")
 
 
 def _has_log(path: Path) -> bool:
