@@ -26,8 +26,9 @@ class Agenda:
 
     def fill(self, dates: Iterable[tuple[TriggerKey, datetime]]) -> None:
         """Take many dates at once, in linear time."""
+        stamped = {key: date.timestamp() for key, date in dates}
         with self._lock:
-            self._dates.update((key, date.timestamp()) for key, date in dates)
+            self._dates.update(stamped)
             self._rebuild()
 
     def put(self, key: TriggerKey, date: datetime | None) -> None:

@@ -139,8 +139,12 @@ class Scheduler:
         known: dict[FlowKey, int] = {}
         absent: list[TriggerKey] = []
         now = self._parts.clock.now()
-        self._parts.agenda.fill(self._kept_dates(known, absent, now))
+        stopping: list[TriggerState] = []
+        self._parts.agenda.fill(self._kept_dates(known, absent, stopping, now=now))
         self._ticker.was_absent(absent, now)
+        self._ends.learn(stopping)
+        for state in stopping:
+            self._ends.recover(state)
         self._reconcile(known)
         self._parts.fires.recover()
         self._outbox_wake.set()
@@ -282,16 +286,14 @@ class Scheduler:
     # -- rows ------------------------------------------------------------------------------------------------------
 
     def _kept_dates(
-        self, known: dict[FlowKey, int], absent: list[TriggerKey], now: datetime
+        self, known: dict[FlowKey, int], absent: list[TriggerKey], stopping: list[TriggerState], *, now: datetime
     ) -> Iterator[tuple[TriggerKey, datetime]]:
         """Due dates of all kept rows; on the way, every row is introduced to whoever cares for its kind."""
         for state in self._parts.states.all_states():
             key = state.key
             known[key.flow] = max(state.flow_revision, known.get(key.flow, 0))
             if state.stop_after:
-                self._ends.learn([state])
-                if self._ends.recover(state):
-                    continue
+                stopping.append(state)
             if state.kind is TriggerKind.FLOW and not state.disabled:
                 self.index.put(key, state.sources)
             date = self._due(state)
