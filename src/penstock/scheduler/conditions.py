@@ -90,6 +90,8 @@ def _text(condition: object, name: str, scene: Scene) -> str | None:
     value = field_of(condition, name)
     if value is None:
         return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
     return scene.render.text(value, scene.variables) if isinstance(value, str) else str(getattr(value, "value", value))
 
 
