@@ -355,3 +355,36 @@ def test_iterations_are_runs_like_others(store):
     store.journal.commit(created(one, created_runs=[(one.id, inside), (one.id, run(2, owner=inside.id))]))
 
     assert [r.kind.value for r in store.journal.runs(one.id)] == ["ITERATION", "TASK"]
+
+
+def test_odd_values_of_outputs_are_kept_as_json_has_them(store):
+    from types import MappingProxyType
+
+    one, first = execution(), run(1)
+    odd = MappingProxyType(
+        {"big": 2**70, "set": {1}, "nested": MappingProxyType({"a": (1, 2)}), "keys": {None: 1, True: 2}}
+    )
+    store.journal.commit(created(one, created_runs=[(one.id, first)], outputs=[output(one.id, first, value=odd)]))
+    assert store.journal.output(one.id, "", "task-1", ()).value == {
+        "big": 2**70,
+        "set": [1],
+        "nested": {"a": [1, 2]},
+        "keys": {"null": 1, "true": 2},
+    }
+
+
+def test_a_value_that_is_none_of_json_is_a_bug_and_nothing_is_written(store):
+    one, first = execution(), run(1)
+    store.journal.commit(created(one, created_runs=[(one.id, first)]))
+    with pytest.raises(Bug, match="cannot be written as JSON"):
+        store.journal.commit(Batch(outputs=[output(one.id, first, value={"x": object()})]))
+    assert store.journal.output(one.id, "", "task-1", ()) is None
+
+
+def test_a_metric_may_be_no_number(store):
+    one = execution()
+    values = [float("nan"), float("inf"), 2**70, 1]
+    store.journal.commit(created(one, metrics=[metric("m", v, execution_id=one.id) for v in values]))
+    found = [entry.value for entry in store.reads.metrics("main", []).results]
+    assert found[0] != found[0]
+    assert found[2:] == [float(2**70), 1.0]

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence, Set
 from typing import TypeVar, cast
 
 import msgspec
 
+from penstock.errors import Bug
 from penstock.model.execution import Execution, ExecutionContext, TaskRun
 
 T = TypeVar("T")
 
-_encoder = msgspec.json.Encoder()
+
+def _plain(value: object) -> object:
+    """What msgspec does not know by itself: mappings that load lazily, sets, sequences of other kinds."""
+    if isinstance(value, Mapping):
+        return dict(cast("Mapping[object, object]", value))
+    if isinstance(value, (Set, Sequence)):
+        return list(cast("Sequence[object]", value))
+    raise TypeError(f"a value of type {type(value).__name__}")
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_plain)
 
 decode_execution = msgspec.json.Decoder(Execution).decode
 decode_context = msgspec.json.Decoder(ExecutionContext).decode
@@ -21,11 +33,18 @@ decode_labels = msgspec.json.Decoder(dict[str, str]).decode
 
 
 def encode(record: object) -> bytes:
-    """`record` as JSON. Halves of surrogate pairs, which no encoding of Unicode can hold, become U+FFFD."""
+    """`record` as JSON.
+
+    Halves of surrogate pairs, which no encoding of Unicode can hold, become U+FFFD; keys that are no text are written
+    as JSON writes such values (`null`, `true`), others as their text.
+
+    Raises:
+        Bug: something in it is no value of JSON; whoever made the record must have turned it into one.
+    """
     try:
         return _encoder.encode(record)
-    except UnicodeEncodeError:
-        return _encoder.encode(_mended(msgspec.to_builtins(record)))
+    except (UnicodeEncodeError, TypeError):
+        return _encoded_anew(record)
 
 
 def text(value: str) -> str:
@@ -44,11 +63,25 @@ def copied(record: T) -> T:
     return msgspec.json.decode(encode(record), type=type(record))
 
 
+def _encoded_anew(record: object) -> bytes:
+    try:
+        builtins = msgspec.to_builtins(record, enc_hook=_plain)
+        return _encoder.encode(_mended(builtins))
+    except TypeError as fault:
+        raise Bug(f"A record cannot be written as JSON: {fault}") from fault
+
+
 def _mended(value: object) -> object:
     if isinstance(value, str):
         return text(value)
     if isinstance(value, dict):
-        return {_mended(k): _mended(v) for k, v in cast("dict[object, object]", value).items()}
+        return {_key(k): _mended(v) for k, v in cast("dict[object, object]", value).items()}
     if isinstance(value, (list, tuple)):
         return [_mended(item) for item in cast("list[object]", value)]
     return value
+
+
+def _key(key: object) -> str:
+    if isinstance(key, str):
+        return text(key)
+    return _encoder.encode(key).decode() if key is None or isinstance(key, (bool, int, float)) else str(key)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from penstock.errors import Bug
+from penstock.model.entries import MetricEntry
 from penstock.model.execution import ExecutionContext, TaskRun
 from penstock.model.state import TERMINATED, State
 from penstock.ports.journal import Batch, Loaded, LoopValues, OutputRow, Timer, Transition
@@ -184,7 +185,7 @@ class MemoryJournal:
             tables.last_transition += 1
             tables.transitions[tables.last_transition] = msgspec.structs.replace(transition, id=tables.last_transition)
         tables.logs.extend(copied(e) for e in batch.logs if tables.has(e.execution_id))
-        tables.metrics.extend(copied(e) for e in batch.metrics if tables.has(e.execution_id))
+        tables.metrics.extend(metric_copy(e) for e in batch.metrics if tables.has(e.execution_id))
 
     def _delete(self, execution_id: str) -> None:
         self._tables.executions.pop(execution_id, None)
@@ -195,3 +196,8 @@ class MemoryJournal:
 def output_copy(row: OutputRow) -> OutputRow:
     """A row of its own; values may be any mapping on the way in and are plain on the way out."""
     return msgspec.structs.replace(row, value=None if row.value is None else decode_map(encode(row.value)))
+
+
+def metric_copy(entry: MetricEntry) -> MetricEntry:
+    """An entry of its own; its value may be no number, which JSON could not hold."""
+    return msgspec.structs.replace(entry, value=float(entry.value), tags=dict(entry.tags))

@@ -25,7 +25,7 @@ from penstock.store.memory.fields import (
     started,
     took,
 )
-from penstock.store.memory.journal import output_copy
+from penstock.store.memory.journal import metric_copy, output_copy
 from penstock.store.memory.matching import matching, ordered, page_of
 from penstock.store.memory.tables import Kept, Tables
 from penstock.store.records import copied
@@ -148,7 +148,7 @@ class MemoryReads:
         size: int | None = None,
     ) -> Page[MetricEntry]:
         found = ordered(self._metrics(tenant_id, filters), sort or [Sort("timestamp")], METRIC_KEYS)
-        return page_of([copied(entry) for entry in found], page, size)
+        return page_of([metric_copy(entry) for entry in found], page, size)
 
     def metric_names(self, tenant_id: str, namespace: str, flow_id: str, task_id: str | None = None) -> list[str]:
         entries = self._metrics_of_flow(tenant_id, namespace, flow_id)

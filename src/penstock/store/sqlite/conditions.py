@@ -164,7 +164,7 @@ def _labels(condition: Filter, operation: Operation, column: Column) -> tuple[st
     test = "instr(l.value, ?) > 0" if contained else "l.value = ?"
     each = f"EXISTS (SELECT 1 FROM {column.sql} l.key = ? AND {test})"
     sql = (" OR " if listed else " AND ").join([each] * len(pairs)) or "1"
-    parameters: Parameters = [part for pair in pairs for part in pair]
+    parameters: Parameters = [text(part) for pair in pairs for part in pair]
     negated = operation in (Operation.NOT_EQUALS, Operation.NOT_IN, Operation.NOT_CONTAINS)
     return (f"NOT ({sql})" if negated else sql), parameters
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from math import nan
 from typing import Any, cast
 
 from penstock.model.entries import LogEntry, MetricEntry, MetricKind
@@ -89,7 +90,7 @@ def _metric_row(key: int, entry: MetricEntry, tags: bytes | None) -> tuple[objec
         micros(entry.timestamp),
         entry.type.value,
         text(entry.name),
-        entry.value,
+        float(entry.value),
         entry.tenant_id,
         entry.namespace,
         entry.flow_id,
@@ -133,7 +134,7 @@ def metric_entry(row: tuple[object, ...]) -> MetricEntry:
         task_run_id=run,
         type=MetricKind(type_),
         name=name,
-        value=value,
+        value=nan if value is None else value,
         timestamp=moment(at),
         tags={} if tags is None else decode_labels(tags),
         execution_kind=None if kind is None else ExecutionKind(kind),

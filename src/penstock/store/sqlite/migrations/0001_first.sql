@@ -123,7 +123,7 @@ CREATE TABLE metrics (
     at INTEGER NOT NULL,
     type TEXT NOT NULL,
     name TEXT NOT NULL,
-    value REAL NOT NULL,
+    value REAL, -- NULL: not a number
     tenant_id TEXT NOT NULL,
     namespace TEXT NOT NULL,
     flow_id TEXT NOT NULL,
