@@ -5,7 +5,6 @@ from __future__ import annotations
 from penstock.expr import render_value
 from penstock.model.job import Job
 from penstock.model.state import State
-from penstock.plugin.rows import write_ion
 from penstock.worker.context import AttemptContext
 from penstock.worker.outcome import Outcome
 
@@ -17,5 +16,7 @@ def evaluate(job: Job, context: AttemptContext) -> Outcome:
         name: render_value(value, rendering, typed=True) for name, value in (job.templates or {}).items()
     }
     if job.store is not None:
+        from penstock.plugin.rows import write_ion
+
         values = {"uri": context.storage.store_stream(job.store, write_ion([values]))}
     return Outcome(State.SUCCESS, values=values)

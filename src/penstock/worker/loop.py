@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Awaitable
 from concurrent.futures import Future
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    import asyncio
 
 T = TypeVar("T")
 
@@ -21,6 +23,8 @@ class TaskLoop:
 
     def run(self, work: Awaitable[T]) -> Future[T]:
         """Starts `work`; its result arrives in the future, whose `cancel` cancels it."""
+        import asyncio
+
         return asyncio.run_coroutine_threadsafe(_as_coroutine(work), self._started())
 
     def close(self) -> None:
@@ -28,6 +32,8 @@ class TaskLoop:
         loop, thread = self._loop, self._thread
         if loop is None or thread is None:
             return
+        import asyncio
+
         asyncio.run_coroutine_threadsafe(_cancel_all(), loop).result(timeout=5)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(timeout=5)
@@ -35,6 +41,8 @@ class TaskLoop:
         self._loop = self._thread = None
 
     def _started(self) -> asyncio.AbstractEventLoop:
+        import asyncio
+
         with self._lock:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
@@ -48,6 +56,8 @@ async def _as_coroutine(work: Awaitable[T]) -> T:
 
 
 async def _cancel_all() -> None:
+    import asyncio
+
     running = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
     for task in running:
         task.cancel()

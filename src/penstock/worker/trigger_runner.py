@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -189,6 +188,8 @@ class _Stream:
     def _hand_on(self) -> None:
         stream = self._trigger.stream(self._context)
         if isinstance(stream, AsyncIterator):
+            import asyncio
+
             try:
                 asyncio.run(self._hand_on_async(stream))
             except asyncio.CancelledError as stopped:
@@ -204,6 +205,8 @@ class _Stream:
             self._emit({str(name): plain_texts(value) for name, value in event.items()})
 
     async def _hand_on_async(self, stream: AsyncIterator[Mapping[str, object]]) -> None:
+        import asyncio
+
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         if task is not None:
             self._context.on_kill(lambda: loop.call_soon_threadsafe(task.cancel) and None)

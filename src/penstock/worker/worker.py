@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import logging
 import threading
@@ -245,7 +244,7 @@ class Worker:
             return
         try:
             outcome = succeeded(done.result())
-        except (CancelledError, asyncio.CancelledError):
+        except CancelledError:
             outcome = Outcome(State.KILLED)
         except Exception as error:
             outcome = failed(error, attempt.context)
