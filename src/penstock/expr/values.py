@@ -49,6 +49,12 @@ class Int32(int):
     __slots__ = ()
 
 
+class Int64(int):
+    """A Java Long where the class matters: `('3' | number('LONG')) | className`."""
+
+    __slots__ = ()
+
+
 class Character(str):
     """A Java Character, as `'Mitch' | first` gives one."""
 
@@ -83,7 +89,7 @@ PLAIN: Final = frozenset(
 )
 """Types that are values as they stand; anything else goes through `settle`."""
 
-_KEPT: Final = (Float32, Int32, Character, time)
+_KEPT: Final = (Float32, Int32, Int64, Character, time)
 
 
 def settle(frame: Frame, value: object) -> object:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from penstock.expr.dates.arithmetic import plus
@@ -50,12 +51,19 @@ def date_add(
     """The date some units later, as text."""
     if value is None:
         return None
-    if not isinstance(amount, (int, float)) or isinstance(amount, bool) or amount != amount or abs(amount) > 2**63:
-        raise EvaluationError("The 'dateAdd' filter expects an argument 'amount' that is a number.")
     if not given(unit):
         raise EvaluationError("The 'dateAdd' filter expects an argument 'unit'.", hint="e.g. dateAdd(-1, 'DAYS')")
-    moment = plus(_moment(frame, value, zone, existing), int(amount), java_text(frame, unit))
+    moment = plus(_moment(frame, value, zone, existing), _amount(amount), java_text(frame, unit))
     return write_moment(moment, text_or_none(frame, form), text_or_none(frame, locale))
+
+
+def _amount(value: object) -> int:
+    """A number of units; a text that holds one counts."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and value == value and abs(value) < 2**63:
+        return int(value)
+    if isinstance(value, str) and re.fullmatch(r"[+-]?[0-9]{1,18}", value):
+        return int(value)
+    raise EvaluationError("The 'dateAdd' filter expects an argument 'amount' that is a number.")
 
 
 def _timestamp(name: str, take: Callable[[int], int]) -> None:

@@ -10,7 +10,7 @@ from penstock.expr.errors import EvaluationError, preview, shorten
 from penstock.expr.filters.table import FILTERS
 from penstock.expr.registry import given
 from penstock.expr.text import java_text
-from penstock.expr.values import Float32, Int32, is_number, type_name
+from penstock.expr.values import Float32, Int32, Int64, is_number, type_name
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -84,7 +84,7 @@ def _inferred(text: str) -> object:
         return _sized(int(text.replace("#", "").replace("0x", "").replace("0X", ""), 16))
     if _INTEGER.fullmatch(text):
         found = int(text.rstrip("lL"))
-        return found if text[-1] in "lL" else _sized(found)
+        return Int64(found) if text[-1] in "lL" else _sized(found)
     if not _DECIMAL.fullmatch(text):
         raise ValueError(text)
     if text[-1] in "fF":
@@ -127,7 +127,7 @@ def _long(text: str) -> int:
     found = _integer(text)
     if not -(2**63) <= found < 2**63:
         raise ValueError(text)
-    return found
+    return Int64(found)
 
 
 def _float(text: str) -> float:

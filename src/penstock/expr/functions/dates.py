@@ -140,8 +140,10 @@ def is_public_holiday(frame: Frame, value: object, country: object, subdivision:
     code = optional_text(frame, country)
     if code is None:
         raise EvaluationError("The 'isPublicHoliday' function expects an argument 'countryCode'.")
-    try:
-        found = holidays.country_holidays(code.upper(), subdiv=optional_text(frame, subdivision), years=at.year)
-    except NotImplementedError as error:
-        raise EvaluationError(f"The 'isPublicHoliday()' function does not know this place: {error}") from error
-    return at.date() in found
+    places = holidays.list_supported_countries()
+    if code.upper() not in places:
+        raise EvaluationError(f"The 'isPublicHoliday()' function does not know the country '{code[:20]}'.")
+    part = (optional_text(frame, subdivision) or "").upper()
+    # A part of a country without holidays of its own has those of the country.
+    known = part if part in places[code.upper()] else None
+    return at.date() in holidays.country_holidays(code.upper(), subdiv=known, years=at.year)
