@@ -1,17 +1,22 @@
-"""The composition root: settings into backends into loops. The only place that chooses."""
+"""One process on SQLite: store, catalog, executor, worker, scheduler, server."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
+
+from penstock.app.plans import PlanShelf
+from penstock.app.triggers import WebhookDoor, WorkerTriggers
 from penstock.blobs import LocalBlobs
+from penstock.catalog.evaluate import Evaluator
 from penstock.catalog.files import FileResolver
 from penstock.catalog.flows import FlowShelf
 from penstock.catalog.host import CatalogHost
-from penstock.catalog.inputs import InputResolver
+from penstock.catalog.inputs import InputResolver, reveal
 from penstock.catalog.key_values import KeyValueStore
 from penstock.catalog.launch import ChildWish, Launcher, ParentRun
 from penstock.catalog.namespace_files import NamespaceFileStore
@@ -30,44 +35,19 @@ from penstock.definition import ParsedFlow, parse_flow
 from penstock.engine.commands import StartExecution
 from penstock.engine.draft import Launch
 from penstock.engine.moment import Surroundings
-from penstock.engine.plan import Plan
 from penstock.engine.state import ExecutionState
-from penstock.errors import NotFound
 from penstock.executor import Executor, LocalFeed, OutputKeeper, Parts
 from penstock.ids import new_id
 from penstock.model.execution import TaskRun
 from penstock.plugin.registry import installed
+from penstock.ports.flows import FlowRow
 from penstock.ports.platform import Caller
+from penstock.ports.trigger_states import FlowKey
+from penstock.scheduler import Defaults, Firing, FlowLauncher, Scheduler, ShelfFlows, Triggers, renderers, zone_of
 from penstock.settings import Settings, environment
 from penstock.store.sqlite import SqliteStore
 from penstock.worker import Equipment, LocalQueue, Worker, WorkerSettings
-
-
-class PlanShelf:
-    """Plans by flow and revision, compiled once and kept in a bounded number."""
-
-    def __init__(self, shelf: FlowShelf, *, capacity: int = 1000) -> None:
-        self._shelf = shelf
-        self._capacity = capacity
-        self._plans: dict[tuple[str, str, str, int], Plan] = {}
-
-    def __call__(self, tenant: str, namespace: str, flow_id: str, revision: int) -> Plan:
-        """The plan of one revision.
-
-        Raises:
-            NotFound: there is no such revision. Conflict: its source does not parse.
-        """
-        key = (tenant, namespace, flow_id, revision)
-        plan = self._plans.get(key)
-        if plan is None:
-            shelved = self._shelf.at(tenant, namespace, flow_id, revision=revision)
-            if shelved is None:
-                raise NotFound(f"Flow '{namespace}.{flow_id}' has no revision {revision}")
-            plan = Plan(shelved.flow, revision, tenant)
-            if len(self._plans) >= self._capacity:
-                del self._plans[next(iter(self._plans))]
-            self._plans[key] = plan
-        return plan
+from penstock.worker.trigger_runner import TriggerRunner
 
 
 class App:
@@ -92,8 +72,19 @@ class App:
         self.plans = PlanShelf(self.shelf)
         self.executor = Executor(self._executor_parts())
         self._platform()
-        self.worker = Worker(self.queue, self.executor, self._equipment())
+        equipment = self._equipment()
+        self.worker = Worker(self.queue, self.executor, equipment)
         self.queue.on_kill(self.worker.kill)
+        self._scheduler(equipment)
+        self.evaluator = Evaluator(
+            self.renderer,
+            shelf=self.shelf,
+            reads=self.store.reads,
+            archive=self.executor.archive,
+            around=self.around,
+            plan_of=self.plans,
+            clock=self.clock,
+        )
 
     # -- rooms -----------------------------------------------------------------------------------------------------
 
@@ -141,13 +132,14 @@ class App:
 
     def _executor_parts(self) -> Parts:
         settings = self.settings
-        around = Surroundings(
+        self.keeper = OutputKeeper(self.blobs, inline=settings.outputs_inline, limit=settings.outputs_limit)
+        self.around = Surroundings(
             envs=self._envs(),
             globals=settings.globals,
             kestra=settings.kestra,
             timezone=settings.timezone,
             grace=timedelta(seconds=settings.kill_grace),
-            reveal=self._reveal,
+            reveal=lambda inputs: reveal(inputs, self.vault),
             type_outputs=lambda declared, values: type_outputs(declared, values, self.vault),
             monotonic=monotonic,
         )
@@ -161,16 +153,11 @@ class App:
             clock=self.clock,
             new_id=new_id,
             random=random.random,
-            around=around,
-            keeper=OutputKeeper(self.blobs, inline=settings.outputs_inline, limit=settings.outputs_limit),
+            around=self.around,
+            keeper=self.keeper,
+            listens=lambda *flow: self.scheduler.listens(FlowKey(*flow)),
+            on_transition=lambda: self.scheduler.wake(),
         )
-
-    def _reveal(self, inputs: Mapping[str, object]) -> Mapping[str, object]:
-        """Stored inputs as templates see them: secrets decrypted and marked."""
-        from penstock.catalog.vault import is_wrapped
-        from penstock.expr import Secret
-
-        return {k: Secret(self.vault.unwrap(v)) if is_wrapped(v) else v for k, v in inputs.items()}
 
     def _launch_child(self, parent: ExecutionState, run: TaskRun, launch: Launch) -> tuple[StartExecution, list[str]]:
         """The execution that a Subflow or ForEachItem wants."""
@@ -193,6 +180,7 @@ class App:
                 inputs=launch.inputs,
                 labels=launch.labels,
                 inherit_labels=launch.inherit_labels,
+                schedule_date=_instant(launch.schedule_date),
                 execution_id=launch.child_id,
                 trigger_type=launch.type,
             ),
@@ -245,15 +233,64 @@ class App:
             ),
         )
 
+    def _scheduler(self, equipment: Equipment) -> None:
+        store = self.store
+        launcher = FlowLauncher(self.launcher, self.clock)
+        renderer_of = renderers(self.renderer)
+        flows = ShelfFlows(self.shelf, store.flows)
+        self.trigger_runner = TriggerRunner(self.executor, equipment)
+        self.scheduler = Scheduler(
+            states=store.trigger_states,
+            flows=flows,
+            live=store.trigger_states,
+            reads=store.reads,
+            read_uri=lambda tenant, uri: msgspec.json.decode(self.blobs.get(tenant, uri), type=dict[str, object]),
+            transitions=store.journal,
+            commands=self.executor,
+            launcher=launcher,
+            renderer_of=renderer_of,
+            clock=self.clock,
+            feed=self.feed,
+            defaults=Defaults(zone=zone_of(self.settings.timezone)),
+            evaluator=WorkerTriggers(self.trigger_runner, equipment.worker_id),
+        )
+        self.triggers = Triggers(
+            store.trigger_states,
+            flows,
+            store.trigger_states,
+            renderer_of=renderer_of,
+            clock=self.clock,
+            changed=self.scheduler.state_changed,
+            restarted=self.scheduler.restart,
+            removed=self.scheduler.flow_saved,
+        )
+        self.webhooks = WebhookDoor(self.shelf, Firing(launcher, renderer_of), self.scheduler, self.clock)
+        self.shelf.on_saved(lambda new, _: self.scheduler.flow_saved(_flow_key(new.row)))
+        self.shelf.on_deleted(lambda row: self.scheduler.flow_deleted(_flow_key(row)))
+
+    def evaluate(self, tenant: str, execution_id: str, task_run_id: str | None, expression: str) -> str:
+        """An expression in the context of an execution.
+
+        Raises:
+            NotFound: there is no such execution or task run. ValueError: the expression fails; its text says why.
+        """
+        found = self.evaluator.in_execution(tenant, execution_id, expression, task_run_id=task_run_id)
+        if found.error is not None:
+            raise ValueError(found.error)
+        return found.result or ""
+
     # -- life ------------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Take up unfinished executions and begin to work."""
         self.executor.start()
         self.worker.start()
+        self.scheduler.start()
 
     def stop(self, *, grace: timedelta = timedelta(seconds=10)) -> None:
         """End: no new work, what runs may finish within `grace`, then the store is closed."""
+        self.scheduler.stop()
+        self.trigger_runner.close()
         self.worker.stop(grace=grace)
         self.executor.stop()
         self.store.close()
@@ -261,6 +298,18 @@ class App:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
+
+
+def _instant(value: object) -> datetime | None:
+    """A `scheduleDate` as a moment: an ISO date-time, in UTC when it names no zone."""
+    if isinstance(value, datetime) or value is None or value == "":
+        return value if isinstance(value, datetime) else None
+    found = datetime.fromisoformat(str(value))
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+
+
+def _flow_key(row: FlowRow) -> FlowKey:
+    return FlowKey(row.tenant_id, row.namespace, row.id)
 
 
 def _number(value: object) -> int | None:
