@@ -10,10 +10,11 @@ from penstock.model.authored import Authored, Dynamic, Free
 from penstock.model.conditions import Condition
 from penstock.model.triggers import Trigger
 from penstock.plugin.context import Data, RunContext, RunLogger, RunMetrics, RunStorage, WorkingDirectory
+from penstock.plugin.dynamic_run import DynamicRun
 from penstock.plugin.platform import RunPlatform
 from penstock.plugin.registry import PluginRegistry, TypeIndex, installed
 from penstock.plugin.runner import AnyTaskRunner, Command, Ran, TaskRunner
-from penstock.plugin.task import DynamicRun, Ended, Output, Outputs, Returned, RunnableTask, outputs_map, plain
+from penstock.plugin.task import Ended, Output, Outputs, Returned, RunnableTask, outputs_map, plain
 from penstock.plugin.trigger import PollingTrigger, RealtimeTrigger
 
 __all__ = [

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     import httpx
 
     from penstock.model.task import LogLevel, Task
+    from penstock.plugin.dynamic_run import DynamicRun
     from penstock.plugin.registry import TypeIndex
-    from penstock.plugin.task import DynamicRun
 
 T = TypeVar("T")
 Data = bytes | Iterable[bytes] | BinaryIO

@@ -5,7 +5,6 @@ from __future__ import annotations
 import enum
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import PurePath
 from typing import ClassVar
 
@@ -28,16 +27,6 @@ class Ended:
     outputs: Outputs = None
     state: State = State.SUCCESS
     error: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class DynamicRun:
-    """A task run that a task reports at run time (a dbt model, an Ansible play): it has no task in the flow."""
-
-    task_id: str
-    state: State = State.SUCCESS
-    duration: timedelta | None = None
-    outputs: Mapping[str, object] | None = None
 
 
 Outputs = Output | BaseModel | Mapping[str, object] | None

@@ -12,9 +12,9 @@ import msgspec
 from penstock.expr import RenderContext, compile_template, render_value, truthy
 from penstock.model.job import Job
 from penstock.plugin.convert import convert, text_of
+from penstock.plugin.dynamic_run import DynamicRun
 from penstock.plugin.platform import RunPlatform
 from penstock.plugin.registry import TypeIndex
-from penstock.plugin.task import DynamicRun
 from penstock.ports.platform import Caller
 from penstock.worker.equipment import Equipment
 from penstock.worker.files import RunFiles
@@ -282,7 +282,7 @@ class AttemptContext:
             self._on_kill = []
         self._on_kill.append(callback)
         if self.killed:
-            callback()
+            self._call_back()
 
     def is_killed(self) -> bool:
         return self.killed
@@ -298,7 +298,15 @@ class AttemptContext:
         self.killed = True
         if self._stop is not None:
             self._stop.set()
-        for callback in list(self._on_kill or ()):
+        self._call_back()
+
+    def _call_back(self) -> None:
+        """Calls each callback once, whoever of the two threads comes first."""
+        while self._on_kill:
+            try:
+                callback = self._on_kill.pop()
+            except IndexError:
+                return
             callback()
 
     def close(self) -> None:

@@ -13,7 +13,8 @@ from penstock.model.execution import RunKind, TaskRun
 from penstock.model.job import ChildRun, Job, Result
 from penstock.model.state import State, StateChange
 from penstock.model.task import LogLevel
-from penstock.plugin.task import DynamicRun, Ended, Outputs, outputs_map
+from penstock.plugin.dynamic_run import DynamicRun
+from penstock.plugin.task import Ended, Outputs, outputs_map
 from penstock.worker.context import AttemptContext
 from penstock.worker.equipment import Equipment
 

@@ -219,6 +219,8 @@ class Worker:
             return succeeded(returned)
         future = self._loop.run(returned)
         attempt.cancel = future.cancel
+        if attempt.reason is not None:
+            future.cancel()
         return succeeded(future.result())
 
     def _set_deadline(self, attempt: Attempt) -> None:

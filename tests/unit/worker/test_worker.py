@@ -8,12 +8,14 @@ from collections.abc import Awaitable
 from datetime import timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from penstock.model.job import JobKind
 from penstock.model.state import State
 from penstock.model.task import LogLevel, Task
 from penstock.plugin import Ended, Returned, RunContext, RunnableTask, TaskFailed
-from penstock.plugin.task import DynamicRun
+from penstock.plugin.dynamic_run import DynamicRun
 from penstock.testing.task_desk import TaskDesk
 
 RETURN = "io.kestra.plugin.core.debug.Return"
@@ -59,6 +61,13 @@ class Careful(RunnableTask):
     async def _later(self) -> Returned:
         await asyncio.sleep(0)
         return {"later": True}
+
+
+class Pausing(RunnableTask):
+    """Waits a little, or until it is killed."""
+
+    def run(self, ctx: RunContext) -> Returned:
+        return {"killed": ctx.wait(timedelta(milliseconds=3))}
 
 
 def careful(mode: str) -> Careful:
@@ -256,3 +265,28 @@ def test_what_has_not_ended_when_the_worker_stops_is_not_reported(gate: str) -> 
 def test_level_of_a_line_may_be_a_template(desk: TaskDesk) -> None:
     result = desk.run_type(LOG, {"l": "error"}, message="m", level="{{ l }}")
     assert desk.lines(result) == [(LogLevel.ERROR.value, "m")]
+
+
+@given(
+    st.lists(st.sampled_from(["quick", "sleep", "fail", "timeout", "held", "async"]), max_size=40), st.integers(0, 40)
+)
+@settings(max_examples=15, deadline=None)
+def test_every_job_is_reported_once_whatever_is_killed(kinds: list[str], killed_after: int) -> None:
+    with TaskDesk(threads=3) as desk:
+        tasks = {
+            "quick": desk.task(RETURN, format="x"),
+            "sleep": desk.task(SLEEP, duration="PT0.002S"),
+            "fail": careful("crash"),
+            "timeout": desk.task(SLEEP, duration="PT60S", timeout="PT0.002S"),
+            "held": Pausing(id="p", type="test"),
+            "async": careful("async"),
+        }
+        for number, kind in enumerate(kinds):
+            if number == killed_after:
+                desk.queue.kill("exec")
+            desk.send(desk.job(tasks[kind], task_run_id=str(number)))
+        desk.notes.wait_until(lambda notes: len(notes.results) >= len(kinds))
+        assert sorted(r.task_run_id for r in desk.notes.results) == sorted(map(str, range(len(kinds))))
+        by_id = {r.task_run_id: r.state for r in desk.notes.results}
+        assert all(by_id[str(n)] is State.KILLED for n in range(len(kinds)) if n >= killed_after)
+        desk.notes.wait_until(lambda _: desk.worker.busy == 0)
