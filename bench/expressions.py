@@ -13,6 +13,7 @@ import random
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import jinja2
@@ -84,8 +85,10 @@ TEMPLATES: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "for with loop",
-        "{% for row in outputs.list.rows %}{% if loop.first %}first: {% endif %}{{ loop.index }} {{ row.name | upper }}, {% endfor %}",
-        "{% for row in outputs.list.rows %}{% if loop.first %}first: {% endif %}{{ loop.index0 }} {{ row.name | upper }}, {% endfor %}",
+        "{% for row in outputs.list.rows %}{% if loop.first %}first: {% endif %}"
+        "{{ loop.index }} {{ row.name | upper }}, {% endfor %}",
+        "{% for row in outputs.list.rows %}{% if loop.first %}first: {% endif %}"
+        "{{ loop.index0 }} {{ row.name | upper }}, {% endfor %}",
     ),
     ("json", "{{ outputs.list.rows | toJson }}", "{{ outputs.list.rows | json }}"),
 )
@@ -132,8 +135,8 @@ def compare(seconds: float) -> list[tuple[str, float, float]]:
         results.append(
             (
                 name,
-                measure(lambda t=template: t.render(shared), seconds),
-                measure(lambda t=other: t.render(VARIABLES), seconds),
+                measure(partial(template.render, shared), seconds),
+                measure(partial(other.render, VARIABLES), seconds),
             )
         )
     return results

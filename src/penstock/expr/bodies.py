@@ -76,7 +76,7 @@ class Bodies:
             if kind is int and -_SMALL < value < _SMALL:  # pyright: ignore[reportOperatorIssue]
                 return str(value)
             if kind is Secret and frame.protected is not None:
-                return frame.protect(value)
+                return frame.protect(str(value))
             return print_text(frame, value)
 
         return emit
@@ -239,17 +239,14 @@ class Bodies:
     # typed results
 
     def _typed(self, parts: nodes.Body) -> Run:
-        """The value of a body: the object of its only expression, else its text, parsed when it is a JSON map or list."""
+        """The value of a body: that of its only expression, else its text, parsed when it is a JSON map or list."""
         visible = [part for part in parts if not isinstance(part, (nodes.Set, nodes.Macro))]
         only = visible[0] if len(visible) == 1 else None
         if not isinstance(only, (nodes.Print, nodes.If)):
             emit = self.body(parts)
             return lambda frame: _reread(emit(frame))
         before = [self._set(part) for part in parts if isinstance(part, nodes.Set)]
-        if isinstance(only, nodes.Print):
-            value = self._compiler.expression(only.value)
-        else:
-            value = self._typed_if(only)
+        value = self._compiler.expression(only.value) if isinstance(only, nodes.Print) else self._typed_if(only)
         if not before:
             return value
 

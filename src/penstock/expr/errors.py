@@ -6,8 +6,8 @@ ExpressionError
 └── EvaluationError       anything else that goes wrong while rendering
     └── LimitReached      a template that grows, loops or runs beyond its limits
 
-The first line of each text is Kestra's own (`Unable to find …`, `MESSAGE (TEMPLATE:LINE)`, without the Java class name in
-front); the lines after it show the place and what could be meant.
+The first line of each text is Kestra's own (`Unable to find …`, `MESSAGE (TEMPLATE:LINE)`, without the Java class name
+in front); the lines after it show the place and what could be meant.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ class UndefinedVariable(ExpressionError):
 
 
 def known_names(owner: object) -> list[str] | None:
-    """The names that exist in `owner`: the keys of a map, or what a lazy mapping's `known_names()` tells; None if unknown.
+    """The names that exist in `owner`: the keys of a map, or what a lazy mapping's `known_names()` tells; else None.
 
     A lazy mapping is never iterated for an error message: that could fetch every row behind it.
     """

@@ -1,4 +1,4 @@
-"""Java's `String.format`, as far as templates use it: `%s %S %d %x %X %o %f %e %E %g %b %c %n %%` with flags and width."""
+"""Java's `String.format`, as far as templates use it: `%s %d %x %o %f %e %g %b %c %n %%` with flags and width."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Text of a template -> tokens with exact offsets.
 
-The states follow Pebble's lexer: text, `{{ }}`, `{% %}`, comments, and strings with `#{ }` interpolation in double quotes.
+The states follow Pebble's lexer: text, `{{ }}`, `{% %}`, comments, and strings with `#{ }` interpolation in double
+quotes.
 A closing delimiter counts only outside brackets and strings, so `{{ {"a": {"b": 1}} }}` works.
 """
 

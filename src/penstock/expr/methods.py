@@ -98,7 +98,7 @@ def _on_map(owner: Mapping[object, object], name: str, arguments: list[object]) 
         if name == "containsKey":
             return arguments[0] in owner
         if name == "get":
-            item = owner[arguments[0]] if arguments[0] in owner else None
+            item = owner.get(arguments[0])
             return _NULL if item is None else item
     return None
 

@@ -225,7 +225,7 @@ def _maps_equal(frame: Frame, one: Mapping[object, object], other: Mapping[objec
 
 
 def compare(what: str, left: object, right: object) -> int | None:
-    """-1, 0 or 1; None when null or NaN is on a side. Two numbers or (since 2.0) two texts; anything else is an error."""
+    """-1, 0 or 1; None when null or NaN is on a side. Anything but two numbers or (since 2.0) texts is an error."""
     if left is None or right is None:
         return None
     if (is_number(left) and is_number(right)) or (isinstance(left, str) and isinstance(right, str)):
@@ -323,9 +323,8 @@ def _step(step: object) -> int:
 
 
 def _whole(name: str, value: object) -> int:
-    if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool) and value == value:
-        if abs(value) < 2**63:
-            return int(value)
+    if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool) and abs(value) < 2**63:
+        return int(value)  # NaN is not less, and no number at all
     raise EvaluationError(
         f"The '{name}' of a range must be a number or a single character", hint=f"it is {preview(value)}"
     )

@@ -1,4 +1,7 @@
-"""What a template reads, found in its tree without rendering it; the plan uses it so that a job carries only what it names."""
+"""What a template reads, found in its tree without rendering it.
+
+The plan uses it so that a job carries only the outputs its templates name.
+"""
 
 from __future__ import annotations
 
@@ -28,11 +31,11 @@ OPEN: Final = _Open("*")
 class References:
     """The names a template reads.
 
-    `outputs` holds paths below `outputs`: `("task", "attr")` reads exactly that; a last element that `is OPEN` means that
-    the key there is computed (`("task", OPEN)`, or `(OPEN,)` for any task). `inputs`, `vars`, `secrets` and `kv` are first
-    keys, OPEN among them where one is computed. `variables` are the names read at the root of the context.
-    `external` tells that a function needs the outside, `open_render` that `render()` runs text that is not known here (so
-    it may read anything), `whole_context` that the template takes all variables at once.
+    `outputs` holds paths below `outputs`: `("task", "attr")` reads exactly that; a last element that `is OPEN` means
+    that the key there is computed (`("task", OPEN)`, or `(OPEN,)` for any task). `inputs`, `vars`, `secrets` and `kv`
+    are first keys, OPEN among them where one is computed. `variables` are the names read at the root of the context.
+    `external` tells that a function needs the outside, `open_render` that `render()` runs text that is not known here
+    (so it may read anything), `whole_context` that the template takes all variables at once.
     """
 
     outputs: tuple[tuple[str, ...], ...] = ()

@@ -29,8 +29,8 @@ class Operation:
     """A filter or function.
 
     `run` takes the frame, for a filter its input, then one argument for each of `names`: MISSING where a call leaves it
-    out. A `variadic` one takes any number of positional arguments instead. Without names, and not variadic, arguments are
-    ignored, as Pebble does. `external` marks a function that needs the outside.
+    out. A `variadic` one takes any number of positional arguments instead. Without names, and not variadic, arguments
+    are ignored, as Pebble does. `external` marks a function that needs the outside.
     """
 
     name: str

@@ -60,8 +60,9 @@ def taint(value: object, sources: Iterable[str]) -> object:
 def mask(text: str, secrets: Iterable[str]) -> str:
     """`text` with each secret replaced by `******`, also where it is written in another form.
 
-    The forms: as it stands, base64 (plain and URL-safe, padded or not, at any alignment within a longer text), URL-encoded
-    (form and percent), JSON-escaped, and shell-quoted. Long secrets go first, so that one inside another leaves no rest.
+    The forms: as it stands, base64 (plain and URL-safe, padded or not, at any alignment within a longer text),
+    URL-encoded (form and percent), JSON-escaped, and shell-quoted. Long secrets go first, so that one inside another
+    leaves no rest.
     """
     if not text:
         return text

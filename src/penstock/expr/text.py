@@ -140,8 +140,8 @@ def _positional(digits: str, power: int) -> str:
 def moment_text(value: datetime) -> str:
     """A date and time as Java prints it.
 
-    In UTC (`datetime.UTC`) it is an Instant: `2024-05-06T07:08:09.120Z`. Elsewhere a zoned date-time, zero seconds dropped
-    and the region appended; without a zone a local date-time.
+    In UTC (`datetime.UTC`) it is an Instant: `2024-05-06T07:08:09.120Z`. Elsewhere a zoned date-time, zero seconds
+    dropped and the region appended; without a zone a local date-time.
     """
     if value.tzinfo is UTC:
         return f"{value:%Y-%m-%dT%H:%M:%S}{_fraction(value.microsecond)}Z" if value.year > 999 else value.isoformat()

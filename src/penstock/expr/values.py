@@ -1,4 +1,4 @@
-"""The values a template works on, and how one is reached from another. Data only: never an attribute of a Python object."""
+"""The values a template works on, and how one is reached from another; never an attribute of a Python object."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Runs template cases: `python -m penstock.testing.expressions FILE…`.
 
-A case is a template, its variables, perhaps a fixture for the functions that need a server, and what must come out. Each
-failing case is printed with what differed, `N passed, N failed` comes last, and the exit status is 1 when a case failed.
+A case is a template, its variables, perhaps a fixture for the functions that need a server, and what must come out.
+Each failing case is printed with what differed, `N passed, N failed` comes last, and the exit status is 1 when a case
+failed.
 """
 
 from __future__ import annotations

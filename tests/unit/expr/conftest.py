@@ -36,13 +36,13 @@ def make_context(
     )
 
 
-@pytest.fixture()
+@pytest.fixture
 def render() -> Callable[..., str]:
     """Renders a template with variables given as keywords."""
     return lambda template, **variables: compile_template(template).render(make_context(variables))
 
 
-@pytest.fixture()
+@pytest.fixture
 def evaluate() -> Callable[..., object]:
     """Evaluates a template with variables given as keywords."""
     return lambda template, **variables: compile_template(template).evaluate(make_context(variables))

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - one case a line
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -138,7 +139,11 @@ def test_serialisation(render: Render, template: str, text: str) -> None:
 def test_yaml_can_be_read_again() -> None:
     import yaml
 
-    value = {"a": [{"b": "c", "d": ["e", {"f": "g\nh\n"}]}, [1, [2]], "x #y", "'q'", "a: b"], "k: 1": " lead", "true": "no"}
+    value = {
+        "a": [{"b": "c", "d": ["e", {"f": "g\nh\n"}]}, [1, [2]], "x #y", "'q'", "a: b"],
+        "k: 1": " lead",
+        "true": "no",
+    }
     text = compile_template("{{ v | yaml }}").render(make_context({"v": value}))
     assert yaml.safe_load(text) == value
     assert compile_template("{{ yaml(v | yaml) }}").evaluate(make_context({"v": value})) == value
@@ -149,7 +154,7 @@ DATES: dict[str, object] = {
     "instant": INSTANT,
     "paris": INSTANT.astimezone(ZoneInfo("Europe/Paris")),
     "offset": INSTANT.astimezone(timezone(timedelta(hours=5, minutes=30))),
-    "local": datetime(2013, 9, 8, 16, 19, 12, 5),
+    "local": datetime(2013, 9, 8, 16, 19, 12, 5),  # noqa: DTZ001
     "day": date(2013, 9, 8),
     "nanos": "2024-01-01T00:00:00.123456789Z",
 }

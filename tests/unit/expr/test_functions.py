@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - one case a line
 from __future__ import annotations
 
 import re
@@ -88,7 +89,12 @@ def test_subflow_only_while_inputs_are_rendered() -> None:
 
 
 def test_secrets_of_the_host_are_marked() -> None:
-    for template in ("{{ secret('TOKEN') }}", "{{ secret('TOKEN', full=true).value }}", "{{ secret('DB', subkey='password') }}", "{{ credential('c') }}"):
+    for template in (
+        "{{ secret('TOKEN') }}",
+        "{{ secret('TOKEN', full=true).value }}",
+        "{{ secret('DB', subkey='password') }}",
+        "{{ credential('c') }}",
+    ):
         assert isinstance(hosted(template), Secret)
     full = hosted("{{ secret('TOKEN', full=true) }}")
     assert isinstance(full, dict)
@@ -152,7 +158,11 @@ def test_functions(render: Render, template: str, text: str) -> None:
             d=datetime(2024, 5, 6, tzinfo=UTC),
             envs={"x": "1", "e": ""},
             loop=[{"outputs": {"o": 1}}, {"outputs": {}}],
-            tasks={"a": {"state": "FAILED"}, "b": {"state": "SUCCESS"}, "each": {"v1": {"state": "SUCCESS"}, "v2": {"state": "FAILED"}}},
+            tasks={
+                "a": {"state": "FAILED"},
+                "b": {"state": "SUCCESS"},
+                "each": {"v1": {"state": "SUCCESS"}, "v2": {"state": "FAILED"}},
+            },
             outputs={"nested": {"p": {"c": {"v": "deep"}}}, "it": {"0": {"value": "zero"}, "1": {"value": "one"}}},
             parents=[{"taskrun": {"value": "p"}}],
             taskrun={"value": "c", "iteration": 2},

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - one case a line
 from __future__ import annotations
 
 import json
@@ -127,7 +128,7 @@ def test_outputs(program: str, expected: list[object] | None) -> None:
         ('error("mine")', "mine"),
         ("{a: 1", "expected"),
         ('"a" | test("(")', "not a valid regex"),
-        ('@nope', "not a valid format"),
+        ("@nope", "not a valid format"),
     ],
 )
 def test_errors(program: str, message: str) -> None:

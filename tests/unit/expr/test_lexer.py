@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from penstock.expr.errors import TemplateSyntaxError
-from penstock.expr.lexer import Kind, tokenize
+from penstock.expr.lexer import tokenize
 
 
 def kinds(source: str) -> list[tuple[str, str]]:

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - one case a line
 """Forty typical mistakes, and what their author is told: the first line is Kestra's text, the last ones help."""
 
 from __future__ import annotations

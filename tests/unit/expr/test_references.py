@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - one case a line
 from __future__ import annotations
 
 import os
@@ -70,7 +71,9 @@ def test_what_needs_the_outside(call: str) -> None:
     assert references("{{ " + call + " }}").external
 
 
-@pytest.mark.parametrize("call", ["now()", "uuid()", "env('x')", "range(1, 2)", "tasksWithState('FAILED')", "fromJson('1')"])
+@pytest.mark.parametrize(
+    "call", ["now()", "uuid()", "env('x')", "range(1, 2)", "tasksWithState('FAILED')", "fromJson('1')"]
+)
 def test_what_does_not(call: str) -> None:
     assert not references("{{ " + call + " }}").external
 
@@ -138,6 +141,8 @@ def test_every_literal_reference_of_the_blueprints_is_found(capsys: pytest.Captu
             if not wanted <= names.tasks:
                 missed.append(f"{file.name}: {wanted - names.tasks} in {text[:200]}")
     with capsys.disabled():
-        print(f"\n  {found} literal output references in {templates} templates of the blueprints, {computed} computed; search: {searched}")
+        print(
+            f"\n  {found} literal output references in {templates} templates of the blueprints, {computed} computed; search: {searched}"
+        )
     assert missed == []
     assert found >= searched > 400

@@ -103,7 +103,11 @@ def test_a_secret_does_not_show_itself() -> None:
 def test_messages_do_not_show_it() -> None:
     from penstock.expr import ExpressionError
 
-    for template in ("{{ inputs.password > 1 }}", "{{ inputs.password.nope }}", "{% for x in inputs.password %}{% endfor %}"):
+    for template in (
+        "{{ inputs.password > 1 }}",
+        "{{ inputs.password.nope }}",
+        "{% for x in inputs.password %}{% endfor %}",
+    ):
         with pytest.raises(ExpressionError) as caught:
             compile_template(template).render(make_context(VARIABLES))
         assert PASSWORD not in str(caught.value)

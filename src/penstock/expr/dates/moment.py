@@ -98,7 +98,7 @@ def read_iso(text: str) -> Moment | tuple[datetime, int] | None:
     year, month, day, hour, minute, second, fraction, offset, region = found.groups()
     nanos = int((fraction or "0").ljust(9, "0"))
     try:
-        local = datetime(
+        local = datetime(  # noqa: DTZ001 - the zone comes from elsewhere
             int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0), nanos // 1000
         )
     except ValueError:

@@ -1,4 +1,4 @@
-"""Texts in a preset or Java pattern -> moments: a pattern becomes a regular expression and a rule to put its fields together."""
+"""Texts in a preset or Java pattern -> moments: a pattern becomes a regular expression with a group for each field."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from penstock.expr.errors import EvaluationError, shorten
 _NUMERIC: Final = frozenset("uyMLdDHkhKmsnAN")
 _MOST_DIGITS: Final = {"u": 9, "y": 9, "n": 9, "A": 8, "N": 14, "D": 3}
 _RFC_1123: Final = re.compile(
-    r"(?:[A-Z][a-z]{2}, )?(?P<d1>\d{1,2}) (?P<M1>[A-Z][a-z]{2}) (?P<y1>\d{4}) (?P<H1>\d{2}):(?P<m1>\d{2})(?::(?P<s1>\d{2}))?"
+    r"(?:[A-Z][a-z]{2}, )?(?P<d1>\d{1,2}) (?P<M1>[A-Z][a-z]{2}) (?P<y1>\d{4})"
+    r" (?P<H1>\d{2}):(?P<m1>\d{2})(?::(?P<s1>\d{2}))?"
     r" (?P<Z1>GMT|[+-]\d{4})"
 )
 _MISMATCH_HINT: Final = "compare the text with its existingFormat, sign by sign"
@@ -99,7 +100,9 @@ def _assembled(text: str, expression: re.Pattern[str], clock: tzinfo) -> Moment:
     nanos = int(values["S"].ljust(9, "0")) if "S" in values else int(values.get("n", "0"))
     try:
         day = _day(values)
-        local = datetime(day.year, day.month, day.day, *_clock(values), nanos // 1000)
+        local = datetime(  # noqa: DTZ001 - the zone comes from elsewhere
+            day.year, day.month, day.day, *_clock(values), nanos // 1000
+        )
     except (ValueError, KeyError, OverflowError) as error:
         raise EvaluationError(
             f"Text '{shorten(text, 100)}' could not be parsed: it is not a complete, existing date", hint=_MISMATCH_HINT

@@ -1,7 +1,7 @@
 """jq programs, in Python and within the budget of a rendering.
 
-A native library would be faster, but one hostile program (`[range(1e9)]`, `"a" * 1e9`) stops the whole process in it, and
-`env` would show it the server's environment. Here each step is counted, and there is no environment, file or clock to reach.
+In a native library one hostile program (`[range(1e9)]`, `"a" * 1e9`) stops the whole process, and `env` shows the
+server's environment. Here each step is counted, and there is no environment, file or clock to reach.
 """
 
 from __future__ import annotations

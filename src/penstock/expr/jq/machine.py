@@ -1,7 +1,8 @@
-"""Runs the tree of a jq program. Each part is a generator of `(path, value)`; a path is None while nobody asks for it."""
+"""Runs the tree of a jq program. Each part is a generator of `(path, value)`; the path is None unless asked for."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,7 +31,7 @@ Path = tuple[Any, ...] | None
 Results = Iterator[tuple[Path, Any]]
 _TURNS_PER_CHARGE: Final = 128
 _MAX_PENDING: Final = 10_000
-# The path of a value that is not a part of the input, such as `1`; to go on from there is an error where paths are asked for.
+# The path of a value that is no part of the input, such as `1`; to go on from there is an error where paths matter.
 _NOWHERE: Final[Any] = ("nowhere", object())
 
 
@@ -388,10 +389,8 @@ class Machine:
             state: Any = start
             for found in self.values(source, scope, value):
                 for inner in self.match(pattern, scope, found, value):
-                    after: Any = None
-                    for after in self.values(update, inner, state):
-                        self.step()
-                    state = after
+                    last = deque(self.values(update, inner, state), maxlen=1)
+                    state = last[0] if last else None
             yield _lost(path), state
 
     def foreach(self, node: Node, scope: Scope, path: Path, value: Any) -> Results:
@@ -555,7 +554,7 @@ class Machine:
     def _unfold(
         self, update: Node, scope: Scope, start: tuple[Path, Any], decide: Callable[[Any], tuple[bool, bool]]
     ) -> Results:
-        """Values reached from a start by `update`; `decide` tells of each whether to give it out and to go on from it."""
+        """Values reached from a start by `update`; `decide` tells whether to give one out, and to go on from it."""
         pending: list[tuple[tuple[Path, Any], Results]] = [(start, iter(()))]
         while pending:
             self.step()

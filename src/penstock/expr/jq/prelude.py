@@ -60,7 +60,8 @@ def unique_by(f): _unique_by(map([f]));
 def min_by(f): _min_by(map([f]));
 def max_by(f): _max_by(map([f]));
 def join($x): reduce .[] as $i (null;
-    (if . == null then "" else . + $x end) + ($i | if . == null then "" elif type == "string" then . else tojson end)) // "";
+    (if . == null then "" else . + $x end)
+    + ($i | if . == null then "" elif type == "string" then . else tojson end)) // "";
 def flatten: flatten(1e9);
 def todate: strftime("%Y-%m-%dT%H:%M:%SZ");
 def fromdateiso8601: strptime("%Y-%m-%dT%H:%M:%SZ") | mktime;
@@ -69,7 +70,8 @@ def fromdate: fromdateiso8601;
 def date: todate;
 def dateadd(u; n): . + n;
 def datesub(u; n): . - n;
-def match(re): re as $re | if ($re | type) == "array" then _match($re[0]; $re[1]; false) else _match($re; null; false) end | .[];
+def match(re): re as $re
+    | if ($re | type) == "array" then _match($re[0]; $re[1]; false) else _match($re; null; false) end | .[];
 def match(re; flags): re as $re | flags as $flags | _match($re; $flags; false) | .[];
 def test(re): re as $re | if ($re | type) == "array" then _match($re[0]; $re[1]; true) else _match($re; null; true) end;
 def test(re; flags): re as $re | flags as $flags | _match($re; $flags; true);

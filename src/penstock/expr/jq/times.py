@@ -1,4 +1,4 @@
-"""jq's broken-down times: lists of year, month from 0, day, hour, minute, second, weekday from Sunday, day of the year."""
+"""jq's broken-down times: year, month from 0, day, hour, minute, second, weekday from Sunday, day of the year."""
 
 from __future__ import annotations
 
