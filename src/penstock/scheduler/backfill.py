@@ -7,7 +7,7 @@ schedule's own does not run.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from msgspec.structs import replace
@@ -47,7 +47,7 @@ def begin(
         raise Unprocessable(f"Illegal argument: trigger {state.trigger_id!r} has no schedule that could be backfilled")
     if state.backfill is not None:
         raise Conflict(f"Trigger {state.trigger_id!r} has a backfill already: delete it before starting another one")
-    last = end or now
+    start, last = start.astimezone(UTC), (end or now).astimezone(UTC)
     if start > last:
         raise Unprocessable(f"Illegal argument: the backfill's start {start} is after its end {last}")
     backfill = Backfill(

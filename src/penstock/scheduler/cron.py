@@ -77,12 +77,14 @@ class Cron:
 
     def next(self, after: datetime, zone: tzinfo) -> datetime | None:
         """The first matching moment later than `after`, in `zone`; None when there is none for 40 years."""
-        found = self._next_fixed(after, zone) if self.fixed else self._next_interval(after, zone)
+        start = after.astimezone(UTC)
+        found = self._next_fixed(start, zone) if self.fixed else self._next_interval(start, zone)
         return found.astimezone(zone) if found else None
 
     def previous(self, before: datetime, zone: tzinfo) -> datetime | None:
         """The last matching moment earlier than `before`, in `zone`; None when there is none for 40 years."""
-        found = self._previous_fixed(before, zone) if self.fixed else self._previous_interval(before, zone)
+        end = before.astimezone(UTC)
+        found = self._previous_fixed(end, zone) if self.fixed else self._previous_interval(end, zone)
         return found.astimezone(zone) if found else None
 
     # -- fixed times: each wall time is one moment --------------------------------------------------------------
@@ -117,7 +119,7 @@ class Cron:
     # -- intervals: stretches of constant offset, one after the other ------------------------------------------
 
     def _next_interval(self, after: datetime, zone: tzinfo) -> datetime | None:
-        start = after.astimezone(UTC)
+        start = after
         while True:
             offset = _offset(start, zone)
             wall = next(self._walls_after(_at_offset(start, offset)), None)
@@ -137,7 +139,7 @@ class Cron:
             start = change
 
     def _previous_interval(self, before: datetime, zone: tzinfo) -> datetime | None:
-        end = before.astimezone(UTC)
+        end = before
         while True:
             offset = _offset(end - timedelta(microseconds=1), zone)
             wall = next(self._walls_before(_ceil(_at_offset(end, offset))), None)

@@ -72,9 +72,9 @@ class GivenDates:
 
 
 def read_dates(values: Iterable[object], zone: tzinfo) -> tuple[datetime, ...]:
-    """The moments of ISO texts (or datetimes) in order, each once; one without an offset is in `zone`.
+    """The moments (UTC) of ISO texts or datetimes in order, each once; one without an offset is in `zone`.
 
     Raises:
         ValueError: a value is not an ISO date-time.
     """
-    return tuple(sorted({read_moment(value, zone) for value in values}))
+    return tuple(sorted({read_moment(value, zone).astimezone(UTC) for value in values}))

@@ -62,7 +62,7 @@ class Streams:
         running = self._streams.get(state.key)
         if evaluator is None or (running is not None and running.definition == definition):
             return
-        self.stop(state.key)
+        self._halt(state.key)
         stream = _Stream(TriggerWork(state.key, flow, trigger, new_id()), definition, self._parts.clock.now())
         with self._lock:
             self._streams[state.key] = stream
@@ -77,9 +77,12 @@ class Streams:
 
     def stop(self, key: TriggerKey) -> None:
         """Stop the stream of a trigger that was disabled, changed or deleted."""
+        self._delays.pop(key, None)
+        self._halt(key)
+
+    def _halt(self, key: TriggerKey) -> None:
         with self._lock:
             stream = self._streams.pop(key, None)
-            self._delays.pop(key, None)
         if stream is not None and stream.stop is not None:
             stream.stop()
 

@@ -55,7 +55,7 @@ def _always(_: DateVariables) -> Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Dates:
-    """The planned dates of one Schedule.
+    """The planned dates of one Schedule, in UTC: arithmetic in a zone that jumps goes by the hands of its clock.
 
     judge: says of a candidate whether the conditions hold. late: dates later than this are not run.
     conditional: whether `judge` has anything to say; without, every cron date is planned.
@@ -75,9 +75,9 @@ class Dates:
         due, and may depend on more than the date.
         """
         if not self.conditional:
-            return self.cron.next(after, self.zone)
+            return self._cron_next(after)
         found = next(self._matching(after, limit=CANDIDATES), None)
-        return found or self.cron.next(after, self.zone)
+        return found or self._cron_next(after)
 
     def next_within(self, after: datetime, end: datetime) -> datetime | None:
         """The first matching date in (after, end], without regard to how many have to be tried."""
@@ -100,10 +100,10 @@ class Dates:
     def previous(self, before: datetime) -> datetime | None:
         """The last matching date earlier than `before`."""
         if not self.conditional:
-            return self.cron.previous(before, self.zone)
+            return self._cron_previous(before)
         date: datetime | None = before
         for _ in range(CANDIDATES):
-            date = self.cron.previous(date, self.zone)
+            date = self._cron_previous(date)
             if date is None or self.verdict(date).holds:
                 return date
         return None
@@ -112,17 +112,15 @@ class Dates:
         """Whether the conditions hold at a date; they see the dates of the cron alone as its neighbours."""
         if not self.conditional:
             return HOLDS
-        local = date.astimezone(self.zone)
-        around = DateVariables(local, self.cron.next(date, self.zone), self.cron.previous(date, self.zone))
-        return self.judge(around)
+        return self.judge(self._shown(date, self._cron_next(date), self._cron_previous(date)))
 
     def has(self, date: datetime) -> bool:
         """Whether `date` is one of the cron's dates, whatever the conditions say."""
-        return self.cron.next(date - _MICROSECOND, self.zone) == date
+        return self._cron_next(date.astimezone(UTC) - _MICROSECOND) == date
 
     def variables(self, date: datetime) -> DateVariables:
         """The variables of the execution for a planned date; its neighbours are matching dates."""
-        return DateVariables(date.astimezone(self.zone), self._next_matching(date), self.previous(date))
+        return self._shown(date, self._next_matching(date), self.previous(date))
 
     def after_absence(self, planned: datetime, now: datetime) -> datetime | None:
         """What becomes of the date `planned` when a scheduler starts at `now` (recoverMissedSchedules)."""
@@ -143,8 +141,25 @@ class Dates:
 
     def _next_matching(self, after: datetime) -> datetime | None:
         if not self.conditional:
-            return self.cron.next(after, self.zone)
+            return self._cron_next(after)
         return next(self._matching(after, limit=CANDIDATES), None)
+
+    def _cron_next(self, after: datetime) -> datetime | None:
+        found = self.cron.next(after, self.zone)
+        return found.astimezone(UTC) if found is not None else None
+
+    def _cron_previous(self, before: datetime) -> datetime | None:
+        found = self.cron.previous(before, self.zone)
+        return found.astimezone(UTC) if found is not None else None
+
+    def _shown(self, date: datetime, following: datetime | None, previous: datetime | None) -> DateVariables:
+        """Dates as templates see them: in the schedule's zone."""
+        zone = self.zone
+        return DateVariables(
+            date.astimezone(zone),
+            following.astimezone(zone) if following is not None else None,
+            previous.astimezone(zone) if previous is not None else None,
+        )
 
     def _matching(self, after: datetime, *, limit: int) -> Iterator[datetime]:
         for tried, date in enumerate(self._candidates(after)):
@@ -156,7 +171,7 @@ class Dates:
     def _candidates(self, after: datetime) -> Iterator[datetime]:
         end = after + HORIZON
         date: datetime | None = after
-        while (date := self.cron.next(date, self.zone)) is not None and date <= end:
+        while (date := self._cron_next(date)) is not None and date <= end:
             yield date
 
 

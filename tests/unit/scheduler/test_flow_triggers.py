@@ -434,9 +434,7 @@ def test_where_a_trigger_listens(written: dict[str, object], sources: set[tuple[
     need=st.integers(1, 3),
     batched=st.booleans(),
 )
-def test_matches_are_those_of_a_small_model(
-    events: list[tuple[str, bool, int]], need: int, batched: bool
-) -> None:
+def test_matches_are_those_of_a_small_model(events: list[tuple[str, bool, int]], need: int, batched: bool) -> None:
     """The model: a set per hour of the dependencies that succeeded, emptied when it has fired."""
     world = World()
     dependencies = [up(flow) for flow in "abc"]

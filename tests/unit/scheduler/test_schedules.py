@@ -153,7 +153,7 @@ def test_a_failing_trigger_stops_no_other() -> None:
     world.pass_time(2 * MINUTE)
     assert len(world.fired("fine")) == 2
     assert "ERROR" in world.outcomes("broken")
-    assert "a bug in a plugin" in [r for r in world.states.journal if r.flow_id == "broken"][0].reason
+    assert "a bug in a plugin" in next(r for r in world.states.journal if r.flow_id == "broken").reason
     world.flows.explode.clear()
     world.pass_time(3 * MINUTE)
     assert len(world.fired("broken")) >= 2
@@ -311,9 +311,7 @@ CRONS = ["* * * * *", "*/7 * * * *", "0,30 * * * *", "15 2 * * *", "0 */3 * * *"
     zone=st.sampled_from(["UTC", "Europe/Paris", "America/New_York"]),
     recovery=st.sampled_from(["ALL", "LAST", "NONE"]),
     start=st.sampled_from(["2026-03-28T22:13:00+00:00", "2026-10-24T23:01:30+00:00", "2026-06-01T00:00:00+00:00"]),
-    acts=st.lists(
-        st.tuples(st.sampled_from(["pass", "pass", "down", "off", "on"]), st.integers(1, 200)), max_size=8
-    ),
+    acts=st.lists(st.tuples(st.sampled_from(["pass", "pass", "down", "off", "on"]), st.integers(1, 200)), max_size=8),
 )
 def test_fired_dates_are_those_of_a_small_model(
     cron: str, zone: str, recovery: str, start: str, acts: list[tuple[str, int]]
