@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -240,6 +241,8 @@ class AttemptContext:
         """A client of its own, closed by a kill; the caller closes it otherwise."""
         import httpx
 
+        # httpx logs every URL at INFO, and URLs hold secrets: our own log must not have them.
+        logging.getLogger("httpx").setLevel(logging.WARNING)
         self._slow()
         given = {"timeout": _HTTP_SECONDS, "follow_redirects": True, **options}
         client = httpx.Client(**cast("dict[str, object]", given))  # pyright: ignore[reportArgumentType]

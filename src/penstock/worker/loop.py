@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import asyncio
 
 T = TypeVar("T")
+_CANCEL_SECONDS = 2.0
 
 
 class TaskLoop:
@@ -61,4 +62,5 @@ async def _cancel_all() -> None:
     running = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
     for task in running:
         task.cancel()
-    await asyncio.gather(*running, return_exceptions=True)
+    if running:
+        await asyncio.wait(running, timeout=_CANCEL_SECONDS)

@@ -11,7 +11,9 @@ from penstock.model.state import State
 from penstock.plugin.script import join_commands
 from penstock.plugins.scripts.languages import LANGUAGES
 from penstock.plugins.scripts.python import with_prelude
+from penstock.plugins.scripts.triggers import satisfied
 from penstock.testing.task_desk import TaskDesk
+from penstock.worker import TriggerPlace, TriggerRunner
 
 SCRIPTS = "io.kestra.plugin.scripts."
 PROCESS = {"type": "io.kestra.plugin.core.runner.Process"}
@@ -200,3 +202,47 @@ def test_legacy_runner_and_unknown_runner(desk: TaskDesk) -> None:
 def test_join_commands() -> None:
     assert join_commands([], ["a", "b"], fail_fast=False) == "a\nb"
     assert join_commands(["x"], ["a"], fail_fast=True).splitlines()[0] == "set -e"
+
+
+@pytest.mark.parametrize(
+    ("condition", "code", "variables", "error", "expected"),
+    [
+        ("exit 1", 1, {}, None, True),
+        ("exit 0", 1, {}, None, False),
+        ('"ready": true', 0, {"ready": True}, None, True),
+        ("code [0-9]+", 3, {}, "exit code 3", True),
+        ("[broken", 0, {"a": "[broken"}, None, True),
+    ],
+)
+def test_exit_conditions(
+    condition: str, code: int, variables: dict[str, object], error: str | None, expected: object
+) -> None:
+    assert satisfied(condition, exit_code=code, variables=variables, error=error) is expected
+
+
+def test_a_script_trigger_fires_at_the_edge(desk: TaskDesk) -> None:
+    runner = TriggerRunner(desk.notes, desk.equipment)
+    kind = SCRIPTS + "shell.CommandsTrigger"
+    trigger = desk.types.resolve(kind).model_validate(  # pyright: ignore
+        {
+            "id": "watch",
+            "type": kind,
+            "taskRunner": PROCESS,
+            "commands": ["""echo '::{"outputs":{"on":{{ vars.on }}}}::'"""],
+            "exitCondition": '"on": true',
+        }
+    )
+
+    def fires(on: str) -> object:
+        place = TriggerPlace("main", "company.team", "desk", 1, "next", {"vars": {"on": on}})
+        found = runner.evaluate(trigger, place).result(30)
+        return found and found["vars"]
+
+    assert [fires("false"), fires("true"), fires("true"), fires("false"), fires("true")] == [
+        None,
+        {"on": True},
+        None,
+        None,
+        {"on": True},
+    ]
+    runner.close()

@@ -8,6 +8,8 @@ _OTHERS = [  # those of `languages.LANGUAGES`
     "groovy",
 ]
 
+_WATCHED = ["shell", "python", "node", "ruby", "go"]  # those of `triggers.LANGUAGES`
+
 TYPES = {
     _SCRIPTS + "shell.Commands": ".shell:Commands",
     _SCRIPTS + "shell.Script": ".shell:Script",
@@ -16,6 +18,8 @@ TYPES = {
     _SCRIPTS + "runner.docker.Docker": ".docker:Docker",
     **{f"{_SCRIPTS}{language}.Commands": f".languages:{language}_commands" for language in _OTHERS},
     **{f"{_SCRIPTS}{language}.Script": f".languages:{language}_script" for language in _OTHERS},
+    **{f"{_SCRIPTS}{language}.CommandsTrigger": f".triggers:{language}_commands" for language in _WATCHED},
+    **{f"{_SCRIPTS}{language}.ScriptTrigger": f".triggers:{language}_script" for language in _WATCHED},
 }
 
 ALIASES = {
