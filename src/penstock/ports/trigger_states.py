@@ -249,8 +249,8 @@ class TriggerStates(Protocol):
 
         Raises:
             Conflict: the stored version of a state or window is not one less than the given one (a new one has
-                version 1), that of a removed window is not the given one, a transition to be consumed is gone, or a fire of that id is pending: another scheduler
-                was faster. Nothing of the batch is written.
+                version 1), that of a removed window is not the given one, a transition to be consumed is gone, or a
+                fire of that id is pending: another scheduler was faster. Nothing of the batch is written.
             StoreUnavailable: the disk is full or the database cannot be reached; nothing is written.
         """
         ...
