@@ -36,13 +36,14 @@ from penstock.engine.commands import StartExecution
 from penstock.engine.draft import Launch
 from penstock.engine.moment import Surroundings
 from penstock.engine.state import ExecutionState
+from penstock.errors import NotFound
 from penstock.executor import Executor, LocalFeed, OutputKeeper, Parts
 from penstock.ids import new_id
 from penstock.model.execution import TaskRun
 from penstock.plugin.registry import installed
 from penstock.ports.flows import FlowRow
 from penstock.ports.platform import Caller
-from penstock.ports.trigger_states import FlowKey
+from penstock.ports.trigger_states import FlowKey, TriggerKey
 from penstock.scheduler import Defaults, Firing, FlowLauncher, Scheduler, ShelfFlows, Triggers, renderers, zone_of
 from penstock.settings import Settings, environment
 from penstock.store.sqlite import SqliteStore
@@ -211,8 +212,16 @@ class App:
                 triggers=self.store.trigger_states,
                 clock=self.clock,
                 vault=self.vault,
+                toggle=self._toggle,
             )
         )
+
+    def _toggle(self, key: TriggerKey, enabled: bool) -> bool:
+        try:
+            self.triggers.toggle(key, enabled=enabled)
+        except NotFound:
+            return False
+        return True
 
     def _equipment(self) -> Equipment:
         settings = self.settings
@@ -314,5 +323,3 @@ def _flow_key(row: FlowRow) -> FlowKey:
 
 def _number(value: object) -> int | None:
     return value if isinstance(value, int) else None
-
-

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, BinaryIO
@@ -58,6 +58,8 @@ class Parts:
     triggers: TriggerStates
     clock: Clock
     vault: Vault | None = None
+    toggle: Callable[[TriggerKey, bool], bool] | None = None
+    """Enables or disables a trigger where a scheduler runs that must hear of it; False: there is no such trigger."""
 
 
 class CatalogPlatform:
@@ -110,7 +112,7 @@ class BoundPlatform:
 
     @property
     def triggers(self) -> BoundTriggers:
-        return BoundTriggers(self._parts.triggers, self._parts.clock, self._caller)
+        return BoundTriggers(self._parts, self._caller)
 
 
 class BoundKv:
@@ -347,13 +349,16 @@ class BoundMetrics:
 class BoundTriggers:
     """The triggers of the caller's tenant."""
 
-    def __init__(self, states: TriggerStates, clock: Clock, caller: Caller) -> None:
-        self._states = states
-        self._clock = clock
+    def __init__(self, parts: Parts, caller: Caller) -> None:
+        self._states = parts.triggers
+        self._clock = parts.clock
+        self._toggle = parts.toggle
         self._tenant = caller.tenant
 
     def toggle(self, trigger_id: str, flow_id: str, namespace: str, *, enabled: bool) -> bool:
         key = TriggerKey(self._tenant, namespace, flow_id, trigger_id)
+        if self._toggle is not None:
+            return self._toggle(key, enabled)
         while True:
             state = self._states.get(key)
             if state is None:
