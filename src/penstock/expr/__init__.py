@@ -15,12 +15,14 @@ from penstock.expr.errors import (
     TemplateSyntaxError,
     UndefinedVariable,
 )
-from penstock.expr.references import References
+from penstock.expr.references import OPEN, References
 from penstock.expr.secrets import MASK, Secret, mask
 from penstock.expr.template import Template, compile_template, render_value, truthy
+from penstock.expr.vocabulary import Word, vocabulary
 
 __all__ = [
     "MASK",
+    "OPEN",
     "EvaluationError",
     "ExpressionError",
     "HostFunctions",
@@ -34,8 +36,10 @@ __all__ = [
     "Template",
     "TemplateSyntaxError",
     "UndefinedVariable",
+    "Word",
     "compile_template",
     "mask",
     "render_value",
     "truthy",
+    "vocabulary",
 ]

@@ -9,14 +9,25 @@ from penstock.expr import nodes, operators
 from penstock.expr.errors import EvaluationError, Position, UndefinedVariable
 from penstock.expr.frame import Frame, ScopeView
 from penstock.expr.predicates import PREDICATES
-from penstock.expr.registry import MISSING, Operation, bind
+from penstock.expr.registry import Operation, bind
+from penstock.expr.shortcuts import (
+    Run,
+    absent,
+    addition,
+    context_path,
+    equality,
+    failing,
+    is_long,
+    loop_path,
+    missing,
+    negation,
+)
 from penstock.expr.text import java_text
 from penstock.expr.values import PLAIN, UNDEFINED, condition, look_up, settle
 
 if TYPE_CHECKING:
     from penstock.expr.bodies import Bodies
 
-Run = Callable[[Frame], object]
 _BINARY: Final[Mapping[str, Callable[[Frame, object, object], object]]] = {
     "-": operators.subtract,
     "*": operators.multiply,
@@ -236,7 +247,7 @@ class Compiler:
                 except EvaluationError as error:
                     raise error.at(position) from None
                 if found is UNDEFINED:
-                    raise _missing(frame, value, name, root).at(position)
+                    raise missing(frame, value, name, root).at(position)
             return found if type(found) in PLAIN else settle(frame, found)
 
         return attribute
@@ -256,8 +267,8 @@ class Compiler:
         if not isinstance(owner, nodes.Name) or len(keys) > 3:
             return None
         if owner.name in self.local_names:
-            return _local_path(owner.name, keys[0]) if len(keys) == 1 else None
-        return _path(owner.name, keys)
+            return loop_path(owner.name, keys[0]) if len(keys) == 1 else None
+        return context_path(owner.name, keys)
 
     def _undefined(self, node: nodes.Expression) -> Run:
         """A closure that raises the undefined error of a name or attribute."""
@@ -305,7 +316,7 @@ class Compiler:
         if node.name == "default":
             return self._default(node)
         operand = self.expression(node.operand)
-        if node.name == "className" and _is_long(node.operand):
+        if node.name == "className" and is_long(node.operand):
 
             def long_name(frame: Frame) -> object:
                 operand(frame)
@@ -320,7 +331,7 @@ class Compiler:
 
         operation = FILTERS.get(name)
         if operation is None:
-            return _failing(FILTERS.unknown(name).at(self.position(offset)))
+            return failing(FILTERS.unknown(name).at(self.position(offset)))
         return self.operation(operation, arguments, offset, operand)
 
     def _default(self, node: nodes.Filter) -> Run:
@@ -343,9 +354,9 @@ class Compiler:
         try:
             bound = bind(operation, arguments)
         except EvaluationError as error:
-            return _failing(error.at(position))
+            return failing(error.at(position))
         run = operation.run
-        values = [self.expression(node) if node is not None else _absent for node in bound]
+        values = [self.expression(node) if node is not None else absent for node in bound]
         if operand is not None:
             values.insert(0, operand)
         if len(values) == 1:
@@ -382,7 +393,7 @@ class Compiler:
         predicate = PREDICATES.get(node.name)
         position = self.position(node.offset)
         if predicate is None:
-            return _failing(PREDICATES.unknown(node.name).at(position))
+            return failing(PREDICATES.unknown(node.name).at(position))
         strict = self.expression(node.operand)
         check = predicate.run
 
@@ -407,7 +418,7 @@ class Compiler:
         ):
             number = -cast("int", node.operand.value)
             return lambda _: number
-        apply = {"not": _negation, "-": operators.negate, "+": operators.positive}[node.operator]
+        apply = {"not": negation, "-": operators.negate, "+": operators.positive}[node.operator]
 
         def unary(frame: Frame) -> object:
             value = operand(frame)
@@ -426,9 +437,9 @@ class Compiler:
         left, right = self.expression(node.left), self.expression(node.right)
         position = self.position(node.offset)
         if node.operator == "+":
-            return _addition(left, right, position)
+            return addition(left, right, position)
         if node.operator in ("==", "!="):
-            return _equality(left, right, negated=node.operator == "!=")
+            return equality(left, right, negated=node.operator == "!=")
         apply = _BINARY[node.operator]
 
         def binary(frame: Frame) -> object:
@@ -522,107 +533,3 @@ class Compiler:
             return made
 
         return build
-
-
-def _absent(_: Frame) -> object:
-    return MISSING
-
-
-def _failing(error: EvaluationError) -> Run:
-    """A closure that always fails: Kestra reports an unknown filter only when the expression is evaluated."""
-
-    def fail(_: Frame) -> object:
-        raise type(error)(error.message, position=error.position, hint=error.hint)
-
-    return fail
-
-
-def _missing(frame: Frame, owner: object, key: object, root: str | None) -> UndefinedVariable:
-    name = java_text(frame, key)
-    if owner is None:
-        hint = f"`{root}` is null, so `{name}` does not exist in it" if root else f"`{name}` was looked up in null"
-        return UndefinedVariable(root or name, hint=hint)
-    return UndefinedVariable(name, owner=owner)
-
-
-def _path(root: str, keys: list[str]) -> Run:
-    """Maps below a context variable, up to three keys deep."""
-    first, second, third = (*keys, *("",) * (3 - len(keys)))
-
-    def path_1(frame: Frame) -> object:
-        try:
-            value = frame.variables[root][first]  # pyright: ignore[reportIndexIssue]
-        except (KeyError, TypeError):
-            return UNDEFINED
-        return value if type(value) in PLAIN else settle(frame, value)
-
-    def path_2(frame: Frame) -> object:
-        try:
-            value = frame.variables[root][first][second]  # pyright: ignore[reportIndexIssue]
-        except (KeyError, TypeError):
-            return UNDEFINED
-        return value if type(value) in PLAIN else settle(frame, value)
-
-    def path_3(frame: Frame) -> object:
-        try:
-            value = frame.variables[root][first][second][third]  # pyright: ignore[reportIndexIssue]
-        except (KeyError, TypeError):
-            return UNDEFINED
-        return value if type(value) in PLAIN else settle(frame, value)
-
-    return (path_1, path_2, path_3)[len(keys) - 1]
-
-
-def _local_path(name: str, key: str) -> Run:
-    """`row.key` of a variable of the innermost loop."""
-
-    def local_path(frame: Frame) -> object:
-        try:
-            value = frame.scopes[-1][name][key]  # pyright: ignore[reportOptionalSubscript, reportIndexIssue]
-        except (KeyError, TypeError):
-            return UNDEFINED
-        return value if type(value) in PLAIN else settle(frame, value)
-
-    return local_path
-
-
-def _negation(_: Frame, value: object) -> object:
-    if value is None:
-        raise EvaluationError("null value given to not() and strict variables is set to true")
-    return not condition(value, what='"not"')
-
-
-def _addition(left: Run, right: Run, position: Position) -> Run:
-    def addition(frame: Frame) -> object:
-        one, other = left(frame), right(frame)
-        if type(one) is int and type(other) is int:
-            return one + other
-        try:
-            return operators.add(frame, one, other)
-        except EvaluationError as error:
-            raise error.at(position) from error.__cause__
-
-    return addition
-
-
-def _equality(left: Run, right: Run, *, negated: bool) -> Run:
-    def equality(frame: Frame) -> object:
-        one, other = left(frame), right(frame)
-        if type(one) is str and type(other) is str:
-            return (one == other) is not negated
-        return operators.equal(frame, one, other) is not negated
-
-    return equality
-
-
-def _is_long(node: nodes.Expression) -> bool:
-    """Whether a number is a Java Long for sure: a literal, or arithmetic with one."""
-    match node:
-        case nodes.Literal(value):
-            return type(value) is int
-        case nodes.Unary(operator, operand):
-            return operator != "not" and _is_long(operand)
-        case nodes.Binary(operator, left, right):
-            return operator in "+-*/%" and (_is_long(left) or _is_long(right))
-        case _:
-            return False

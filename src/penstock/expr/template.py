@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Final, cast
 
@@ -47,7 +47,7 @@ class Template:
         if self._local:
             frame.scopes = [{}]
         try:
-            text = self._recursive(frame) if context.recursive else self._emit(frame)
+            text = str(self._recursive(frame, self._emit)) if context.recursive else self._emit(frame)
         except ExpressionError as error:
             raise error.at(Position(self.source, 0)) from error.__cause__
         except RecursionError:
@@ -64,13 +64,12 @@ class Template:
         """
         if self.is_plain:
             return self.source
-        if context.recursive:
-            return self.render(context)
         frame = Frame(context, self)
         if self._local:
             frame.scopes = [{}]
         try:
-            value = _loaded(frame, self._bodies.typed(frame), 0)
+            value = self._recursive(frame, self._bodies.typed) if context.recursive else self._bodies.typed(frame)
+            value = _loaded(frame, value, 0)
             return value if frame.sources is None else taint(value, frame.sources)
         except ExpressionError as error:
             raise error.at(Position(self.source, 0)) from error.__cause__
@@ -92,11 +91,13 @@ class Template:
             frame.scopes = [{}]
         return self._emit(frame)
 
-    def _recursive(self, frame: Frame) -> str:
+    def _recursive(self, frame: Frame, run: Callable[[Frame], object]) -> object:
         """Kestra's recursive rendering: again until nothing changes; raw blocks and secrets are not rendered again."""
         frame.protected = []
-        text = self._emit(frame)
-        again = render_again(frame, text)
+        value = run(frame)
+        if not isinstance(value, str) or isinstance(value, Secret):
+            return value
+        again = render_again(frame, value)
         kept = frame.protected
         return _PLACEHOLDER.sub(lambda mark: kept[int(mark[1])] if int(mark[1]) < len(kept) else mark[0], again)
 
@@ -162,8 +163,8 @@ def render_value(value: object, context: RenderContext, *, typed: bool = False) 
     text that is one expression. Raises ExpressionError.
     """
     if isinstance(value, str):
-        if "{" not in value:
-            return value
+        if "{" not in value or isinstance(value, Secret):
+            return value  # a secret is never rendered, whatever it looks like
         template = compile_template(value)
         return template.evaluate(context) if typed else template.render(context)
     if isinstance(value, Mapping):

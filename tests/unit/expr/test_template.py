@@ -276,6 +276,12 @@ def test_recursive_rendering_keeps_raw_blocks() -> None:
     assert compile_template("{{ a }} {% raw %}{{ a }}{% endraw %}").render(context) == "end {{ a }}"
 
 
+def test_recursive_rendering_keeps_types() -> None:
+    context = make_context({"a": "{{ b }}", "b": "end", "m": {"x": "{{ a }}"}}, recursive=True)
+    assert compile_template("{{ m }}").evaluate(context) == {"x": "{{ a }}"}
+    assert compile_template("{{ a }}").evaluate(context) == "end"
+
+
 @pytest.mark.parametrize(
     ("template", "text"),
     [

@@ -51,18 +51,19 @@ def _as_written(frame: Frame, name: str, value: object) -> datetime:
     return moment_of(frame, value).at
 
 
-def _part(name: str, take: Callable[[datetime], object]) -> None:
-    @FUNCTIONS.add(name, "date")
+def _part(name: str, description: str, take: Callable[[datetime], object]) -> None:
     def part(frame: Frame, value: object) -> object:
-        """A part of a date."""
         return take(_as_written(frame, name, value))
 
+    part.__doc__ = description
+    FUNCTIONS.add(name, "date")(part)
 
-_part("dayOfWeek", lambda at: DAYS[at.weekday()])
-_part("dayOfMonth", lambda at: at.day)
-_part("monthOfYear", lambda at: at.month)
-_part("hourOfDay", lambda at: at.hour)
-_part("isWeekend", lambda at: at.weekday() >= 5)
+
+_part("dayOfWeek", "The day of the week, `MONDAY` to `SUNDAY`.", lambda at: DAYS[at.weekday()])
+_part("dayOfMonth", "The day of the month, 1 to 31.", lambda at: at.day)
+_part("monthOfYear", "The month, 1 to 12.", lambda at: at.month)
+_part("hourOfDay", "The hour as written, 0 to 23.", lambda at: at.hour)
+_part("isWeekend", "Whether it is a Saturday or Sunday.", lambda at: at.weekday() >= 5)
 
 
 @FUNCTIONS.add("isDateBetween", "date", "after", "before")

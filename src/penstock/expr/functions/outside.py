@@ -100,18 +100,21 @@ def file_uri(frame: Frame, path: object, namespace: object) -> object:
         return host.file_uri(wanted, optional_text(frame, namespace))
 
 
-def _file(name: str, ask: Callable[[HostFunctions, str, str | None], object]) -> None:
-    @FUNCTIONS.add(name, "path", "namespace", external=True)
+def _file(name: str, description: str, ask: Callable[[HostFunctions, str, str | None], object]) -> None:
     def file_function(frame: Frame, path: object, namespace: object) -> object:
-        """A fact about a file."""
         wanted = need_text(frame, name, "path", path)
         with _asking(frame, name) as host:
             return ask(host, wanted, optional_text(frame, namespace))
 
+    file_function.__doc__ = description
+    FUNCTIONS.add(name, "path", "namespace", external=True)(file_function)
 
-_file("fileSize", lambda host, path, namespace: host.file_size(path, namespace))
-_file("fileExists", lambda host, path, namespace: host.file_exists(path, namespace))
-_file("isFileEmpty", lambda host, path, namespace: host.is_file_empty(path, namespace))
+
+_file("fileSize", "The size of a file in bytes.", lambda host, path, namespace: host.file_size(path, namespace))
+_file("fileExists", "Whether a file exists.", lambda host, path, namespace: host.file_exists(path, namespace))
+_file(
+    "isFileEmpty", "Whether a file has no content.", lambda host, path, namespace: host.is_file_empty(path, namespace)
+)
 
 
 @FUNCTIONS.add("http", "uri", "method", "query", "body", "contentType", "headers", "options", "accept", external=True)

@@ -10,8 +10,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from penstock.expr.errors import EvaluationError
-from penstock.expr.jq.machine import BreakSignal, JqError, Machine
+from penstock.expr.jq.machine import Machine
 from penstock.expr.jq.parser import JqSyntaxError, Node, parse
+from penstock.expr.jq.scope import BreakSignal
+from penstock.expr.jq.values import JqError
 
 if TYPE_CHECKING:
     from penstock.expr.frame import Frame

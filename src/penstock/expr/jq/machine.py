@@ -8,6 +8,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 from penstock.expr.errors import LimitReached
 from penstock.expr.jq.parser import Node
+from penstock.expr.jq.scope import (
+    NOWHERE,
+    BreakSignal,
+    Function,
+    Path,
+    Results,
+    Scope,
+    as_function,
+    below,
+    holds,
+    lost,
+    names_in,
+)
 from penstock.expr.jq.values import (
     JqError,
     arithmetic,
@@ -27,61 +40,8 @@ from penstock.expr.jq.values import (
 if TYPE_CHECKING:
     from penstock.expr.frame import Frame
 
-Path = tuple[Any, ...] | None
-Results = Iterator[tuple[Path, Any]]
 _TURNS_PER_CHARGE: Final = 128
 _MAX_PENDING: Final = 10_000
-# The path of a value that is no part of the input, such as `1`; to go on from there is an error where paths matter.
-_NOWHERE: Final[Any] = ("nowhere", object())
-
-
-class BreakSignal(Exception):
-    """`break $name` on its way to its label."""
-
-    def __init__(self, label: object) -> None:
-        self.label = label
-        super().__init__("break")
-
-
-class Scope:
-    """Variables, labels and functions in sight: a chain, so that a closure keeps its own."""
-
-    __slots__ = ("functions", "parent", "variables")
-
-    def __init__(self, parent: Scope | None = None) -> None:
-        self.parent = parent
-        self.variables: dict[str, object] = {}
-        self.functions: dict[tuple[str, int], Function] = {}
-
-    def variable(self, name: str) -> object:
-        scope: Scope | None = self
-        while scope is not None:
-            if name in scope.variables:
-                return scope.variables[name]
-            scope = scope.parent
-        if name == "ENV":
-            return {}  # the environment is nobody's business here
-        raise JqError(f"${name} is not defined")
-
-    def function(self, name: str, arity: int) -> Function | None:
-        scope: Scope | None = self
-        while scope is not None:
-            found = scope.functions.get((name, arity))
-            if found is not None:
-                return found
-            scope = scope.parent
-        return None
-
-
-class Function:
-    """A function of the program, or an argument (which has no parameters), with the scope it was made in."""
-
-    __slots__ = ("body", "parameters", "scope")
-
-    def __init__(self, parameters: tuple[str, ...], body: Node, scope: Scope) -> None:
-        self.parameters = parameters
-        self.body = body
-        self.scope = scope
 
 
 class Machine:
@@ -120,7 +80,7 @@ class Machine:
     def paths(self, node: Node, scope: Scope, value: Any) -> Iterator[list[Any]]:
         """The paths of what a part selects from its input."""
         for path, found in self.each(node, scope, (), value):
-            if path is None or path is _NOWHERE:
+            if path is None or path is NOWHERE:
                 raise JqError(f"Invalid path expression with result {shown(found)}")
             yield list(path)
 
@@ -142,18 +102,18 @@ class Machine:
 
     def literal(self, node: Node, scope: Scope, path: Path, value: Any) -> Results:
         found = node[1]
-        yield _lost(path), list(found) if type(found) is list else found
+        yield lost(path), list(found) if type(found) is list else found
 
     def variable(self, node: Node, scope: Scope, path: Path, value: Any) -> Results:
-        yield _lost(path), scope.variable(node[1])
+        yield lost(path), scope.variable(node[1])
 
     def format_value(self, node: Node, scope: Scope, path: Path, value: Any) -> Results:
-        yield _lost(path), self.text(node[1], value)
+        yield lost(path), self.text(node[1], value)
 
     def string(self, node: Node, scope: Scope, path: Path, value: Any) -> Results:
         for parts in self._product(node[1], scope, value):
             self.budget.text(sum(map(len, parts)))
-            yield _lost(path), "".join(parts)
+            yield lost(path), "".join(parts)
 
     def formatted(self, node: Node, scope: Scope, path: Path, value: Any) -> Results:
         for found in self.values(node[2], scope, value):
@@ -176,11 +136,11 @@ class Machine:
         if key_node[0] == "literal":
             key = key_node[1]
             for at, found in self.each(owner, scope, path, value):
-                yield _below(at, key, found), index(self.budget, found, key)
+                yield below(at, key, found), index(self.budget, found, key)
             return
         for at, found in self.each(owner, scope, path, value):
             for key in self.values(key_node, scope, value):
-                yield _below(at, key, found), index(self.budget, found, key)
+                yield below(at, key, found), index(self.budget, found, key)
 
     def slice(self, node: Node, scope: Scope, path: Path, value: Any) -> Results:
         _, owner, start_node, end_node = node
@@ -188,18 +148,18 @@ class Machine:
         for at, found in self.each(owner, scope, path, value):
             for end in self.values(end_node or nothing, scope, value):
                 for start in self.values(start_node or nothing, scope, value):
-                    yield _below(at, {"start": start, "end": end}, found), cut(found, start, end)
+                    yield below(at, {"start": start, "end": end}, found), cut(found, start, end)
 
     def iterate(self, node: Node, scope: Scope, path: Path, value: Any) -> Results:
         for at, found in self.each(node[1], scope, path, value):
             if isinstance(found, list):
                 for key, item in enumerate(found):
                     self.step()
-                    yield _below(at, key, found), item
+                    yield below(at, key, found), item
             elif isinstance(found, dict):
                 for key, item in found.items():
                     self.step()
-                    yield _below(at, key, found), item
+                    yield below(at, key, found), item
             else:
                 detail = f" ({shown(found)})" if found is not None else ""
                 raise JqError(f"Cannot iterate over {type_of(found)}{detail}")
@@ -242,7 +202,7 @@ class Machine:
                 return
             except JqError as error:
                 if handler is not None:
-                    yield from self.each(handler, scope, _lost(path), error.value)
+                    yield from self.each(handler, scope, lost(path), error.value)
                 return
             yield item
 
@@ -265,18 +225,18 @@ class Machine:
     def logic_and(self, node: Node, scope: Scope, path: Path, value: Any) -> Results:
         for left in self.values(node[1], scope, value):
             if not truth(left):
-                yield _lost(path), False
+                yield lost(path), False
                 continue
             for right in self.values(node[2], scope, value):
-                yield _lost(path), truth(right)
+                yield lost(path), truth(right)
 
     def logic_or(self, node: Node, scope: Scope, path: Path, value: Any) -> Results:
         for left in self.values(node[1], scope, value):
             if truth(left):
-                yield _lost(path), True
+                yield lost(path), True
                 continue
             for right in self.values(node[2], scope, value):
-                yield _lost(path), truth(right)
+                yield lost(path), truth(right)
 
     def comparison(self, node: Node, scope: Scope, path: Path, value: Any) -> Results:
         _, operator, left_node, right_node = node
@@ -284,19 +244,19 @@ class Machine:
             for left in self.values(left_node, scope, value):
                 if isinstance(left, (list, dict)) and isinstance(right, (list, dict)):
                     weight(self.budget, left)
-                yield _lost(path), _holds(operator, compare(left, right))
+                yield lost(path), holds(operator, compare(left, right))
 
     def arithmetic(self, node: Node, scope: Scope, path: Path, value: Any) -> Results:
         _, operator, left_node, right_node = node
         for right in self.values(right_node, scope, value):
             for left in self.values(left_node, scope, value):
-                yield _lost(path), arithmetic(self.budget, operator, left, right)
+                yield lost(path), arithmetic(self.budget, operator, left, right)
 
     def negate(self, node: Node, scope: Scope, path: Path, value: Any) -> Results:
         for found in self.values(node[1], scope, value):
             if not isinstance(found, (int, float)) or isinstance(found, bool):
                 raise JqError(f"{type_of(found)} ({shown(found)}) cannot be negated")
-            yield _lost(path), -found
+            yield lost(path), -found
 
     # construction
 
@@ -306,11 +266,11 @@ class Machine:
             found.append(item)
             if len(found) % 1000 == 0:
                 self.budget.items(1000)
-        yield _lost(path), found
+        yield lost(path), found
 
     def object(self, node: Node, scope: Scope, path: Path, value: Any) -> Results:
         for made in self._objects(node[1], scope, value):
-            yield _lost(path), made
+            yield lost(path), made
 
     def _objects(self, entries: tuple[tuple[Node, Node], ...], scope: Scope, value: Any) -> Iterator[dict[str, Any]]:
         if not entries:
@@ -328,7 +288,7 @@ class Machine:
 
     def bind(self, node: Node, scope: Scope, path: Path, value: Any) -> Results:
         _, source, patterns, body = node
-        names = {name for pattern in patterns for name in _names(pattern)} if len(patterns) > 1 else set()
+        names = {name for pattern in patterns for name in names_in(pattern)} if len(patterns) > 1 else set()
         for found in self.values(source, scope, value):
             yield from self._first_fit(patterns, names, body, scope, found, path, value)
 
@@ -391,7 +351,7 @@ class Machine:
                 for inner in self.match(pattern, scope, found, value):
                     last = deque(self.values(update, inner, state), maxlen=1)
                     state = last[0] if last else None
-            yield _lost(path), state
+            yield lost(path), state
 
     def foreach(self, node: Node, scope: Scope, path: Path, value: Any) -> Results:
         _, source, pattern, start_node, update, extract = node
@@ -402,9 +362,9 @@ class Machine:
                     for after in self.values(update, inner, state):
                         state = after
                         if extract is None:
-                            yield _lost(path), after
+                            yield lost(path), after
                         else:
-                            yield from self.each(extract, inner, _lost(path), after)
+                            yield from self.each(extract, inner, lost(path), after)
 
     # functions
 
@@ -433,7 +393,7 @@ class Machine:
         self, native: Callable[..., object], arguments: tuple[Node, ...], scope: Scope, path: Path, value: Any
     ) -> Results:
         for given in self._product(arguments, scope, value):
-            yield _lost(path), native(self, value, *given)
+            yield lost(path), native(self, value, *given)
 
     def _call(self, function: Function, arguments: tuple[Node, ...], scope: Scope, path: Path, value: Any) -> Results:
         inner = Scope(function.scope)
@@ -443,7 +403,7 @@ class Machine:
             if parameter != name:
                 by_value.append((name, argument))
             else:
-                inner.functions[name, 0] = _argument(argument, scope)
+                inner.functions[name, 0] = as_function(argument, scope)
         return self._with_values(by_value, inner, function, scope, path, value)
 
     def _with_values(
@@ -466,7 +426,7 @@ class Machine:
 
     def path_of(self, arguments: tuple[Node, ...], scope: Scope, path: Path, value: Any) -> Results:
         for found in self.paths(arguments[0], scope, value):
-            yield _lost(path), found
+            yield lost(path), found
 
     def get_path(self, arguments: tuple[Node, ...], scope: Scope, path: Path, value: Any) -> Results:
         for wanted in self.values(arguments[0], scope, value):
@@ -474,7 +434,7 @@ class Machine:
                 raise JqError("Path must be specified as an array")
             at = path
             for key in wanted if path is not None else ():
-                at = _below(at, key, value)
+                at = below(at, key, value)
             try:
                 found = get_path(self.budget, value, wanted)
             except JqError:
@@ -495,7 +455,7 @@ class Machine:
             at = start
             while (by > 0 and at < end) or (by < 0 and at > end):
                 self.step()
-                yield _lost(path), at
+                yield lost(path), at
                 at += by
 
     def limit(self, arguments: tuple[Node, ...], scope: Scope, path: Path, value: Any) -> Results:
@@ -536,19 +496,19 @@ class Machine:
 
     def while_holds(self, arguments: tuple[Node, ...], scope: Scope, path: Path, value: Any) -> Results:
         def decide(found: Any) -> tuple[bool, bool]:
-            holds = self._holds(arguments[0], scope, found)
+            holds = self.any_true(arguments[0], scope, found)
             return holds, holds
 
         return self._unfold(arguments[1], scope, (path, value), decide)
 
     def until_holds(self, arguments: tuple[Node, ...], scope: Scope, path: Path, value: Any) -> Results:
         def decide(found: Any) -> tuple[bool, bool]:
-            holds = self._holds(arguments[0], scope, found)
+            holds = self.any_true(arguments[0], scope, found)
             return holds, not holds
 
         return self._unfold(arguments[1], scope, (path, value), decide)
 
-    def _holds(self, test: Node, scope: Scope, value: Any) -> bool:
+    def any_true(self, test: Node, scope: Scope, value: Any) -> bool:
         return any(map(truth, self.values(test, scope, value)))
 
     def _unfold(
@@ -579,14 +539,14 @@ class Machine:
     def assign(self, node: Node, scope: Scope, path: Path, value: Any) -> Results:
         _, operator, left, right = node
         if operator == "|=":
-            yield _lost(path), self._update(left, right, scope, value)
+            yield lost(path), self._update(left, right, scope, value)
             return
         for new in self.values(right, scope, value):
             made = value
             for target in list(self.paths(left, scope, value)):
                 self.step()
                 made = set_path(self.budget, made, target, self._assigned(operator, made, target, new))
-            yield _lost(path), made
+            yield lost(path), made
 
     def _assigned(self, operator: str, value: Any, target: list[Any], new: Any) -> object:
         if operator == "=":
@@ -608,58 +568,6 @@ class Machine:
             else:
                 gone.append(target)
         return delete_paths(self.budget, made, gone)
-
-
-def _argument(node: Node, scope: Scope) -> Function:
-    """An argument as a function without parameters; one that only names another is that other."""
-    if node[0] == "call" and not node[2]:
-        found = scope.function(node[1], 0)
-        if found is not None and not found.parameters:
-            return found
-    return Function((), node, scope)
-
-
-def _lost(path: Path) -> Path:
-    return None if path is None else _NOWHERE
-
-
-def _below(path: Path, key: Any, value: Any) -> Path:
-    if path is None:
-        return None
-    if path is _NOWHERE:
-        raise JqError(f"Invalid path expression with result {shown(value)}")
-    return (*path, key)
-
-
-def _holds(operator: str, order: int) -> bool:
-    match operator:
-        case "==":
-            return order == 0
-        case "!=":
-            return order != 0
-        case "<":
-            return order < 0
-        case "<=":
-            return order <= 0
-        case ">":
-            return order > 0
-        case _:
-            return order >= 0
-
-
-def _names(pattern: Node) -> Iterator[str]:
-    """The variables a pattern binds."""
-    if pattern[0] == "bind":
-        yield pattern[1]
-    elif pattern[0] == "bind_list":
-        for item in pattern[1]:
-            yield from _names(item)
-    else:
-        for variable, _, inner in pattern[1]:
-            if variable is not None:
-                yield variable
-            if inner is not None:
-                yield from _names(inner)
 
 
 _PARTS: Final[dict[str, Callable[[Machine, Node, Scope, Path, Any], Results]]] = {
