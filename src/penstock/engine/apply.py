@@ -68,11 +68,6 @@ def _breakpoints_set(state: ExecutionState, event: e.BreakpointsSet) -> None:
     state.touched.execution = True
 
 
-def _schedule_dropped(state: ExecutionState, event: e.ScheduleDropped) -> None:
-    state.execution.schedule_date = None
-    state.touched.execution = True
-
-
 def _labels_set(state: ExecutionState, event: e.LabelsSet) -> None:
     state.context.labels = event.labels
     state.touched.context = True
@@ -361,7 +356,6 @@ _APPLY: dict[type[e.Event], Callable[[ExecutionState, Any], None]] = {
     e.SlotTaken: _slot_taken,
     e.SlotFreed: _slot_freed,
     e.BreakpointsSet: _breakpoints_set,
-    e.ScheduleDropped: _schedule_dropped,
     e.LabelsSet: _labels_set,
     e.VariablesSet: _variables_set,
     e.ExecutionOutputsSet: _execution_outputs_set,

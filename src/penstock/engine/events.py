@@ -69,10 +69,6 @@ class BreakpointsSet(Event, frozen=True):
     breakpoints: list[Breakpoint]
 
 
-class ScheduleDropped(Event, frozen=True):
-    """The execution no longer waits for its schedule date."""
-
-
 class LabelsSet(Event, frozen=True):
     """The execution has these labels."""
 

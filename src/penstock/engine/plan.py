@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum, auto
 
-from penstock.expr import Template, compile_template
 from penstock.model import flowables as f
 from penstock.model.execution import Branch
 from penstock.model.flow import Flow
@@ -91,7 +90,7 @@ class Node:
         self.depth = 0
         self.in_loop = False
         self.retry: Retry | None = None
-        self.run_if: Template | None = None
+        self.run_if: str | None = None
         self.depends: tuple[int, ...] = ()
         self.dependents: tuple[int, ...] = ()
         self.after = False
@@ -179,9 +178,7 @@ class _Builder:
         node.in_loop = parent.in_loop
         node.after = parent.after or branch is Branch.AFTER
         node.retry = task.retry or (parent.retry if parent.kind is not Kind.ROOT else self._flow.retry)
-        condition = task.run_if
-        if condition is not None:
-            node.run_if = compile_template(condition)
+        node.run_if = task.run_if
         self._plan.by_id[node.id] = node
         self._descend(node, task)
         return node

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from penstock.engine import events as e
 from penstock.engine.draft import Draft
 from penstock.engine.plan import Node
-from penstock.expr import compile_template, render_value
+from penstock.expr import ExpressionError, compile_template, render_value
 from penstock.model.execution import TaskRun
 from penstock.model.job import Job, JobKind
 
@@ -15,12 +15,16 @@ from penstock.model.job import Job, JobKind
 def needs_outside(value: object) -> bool:
     """Whether any template in `value` calls a function that needs the world outside the execution.
 
-    A `render(…)` of something unknown counts too: what it renders may call such a function.
+    A `render(…)` of something unknown counts too: what it renders may call such a function. A template that does not
+    compile needs nothing: rendering it here says what is wrong with it.
     """
     if isinstance(value, str):
         if "{" not in value:
             return False
-        references = compile_template(value).references
+        try:
+            references = compile_template(value).references
+        except ExpressionError:
+            return False
         return references.external or references.open_render
     if isinstance(value, Mapping):
         return any(needs_outside(k) or needs_outside(v) for k, v in value.items())

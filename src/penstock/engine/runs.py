@@ -82,7 +82,7 @@ def enter(draft: Draft, run: TaskRun, node: Node) -> None:
     if node.run_if is None:
         begin(draft, run, node)
         return
-    text = node.task.run_if
+    text = node.run_if
     if needs_outside(text):
         ask_worker(draft, {"runIf": text}, run, node, purpose="run_if")
         return

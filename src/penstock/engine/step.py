@@ -115,7 +115,7 @@ def recover(state: ExecutionState, moment: Moment) -> Decision:
         kill.settle_after_recovery(draft)
     elif state.execution.state is State.RUNNING or state.execution.state in TERMINATED:
         go_on(draft)
-    elif state.execution.state is State.CREATED and state.execution.schedule_date is None:
+    elif state.execution.state is State.CREATED:
         lifecycle.set_out(draft)
     return draft.finish()
 
@@ -168,7 +168,6 @@ def _wake(draft: Draft, command: c.WakeUp) -> None:
     kind, _, rest = command.key.partition(":")
     draft.emit(e.TimerCleared(command.key))
     if kind == "schedule":
-        draft.emit(e.ScheduleDropped())
         if draft.state.execution.state is State.CREATED:
             lifecycle.set_out(draft)
     elif kind == "sla":

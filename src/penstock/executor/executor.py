@@ -21,7 +21,17 @@ from penstock.engine.step import recover, step
 from penstock.errors import CallerError, NotFound, PenstockError, Retryable
 from penstock.executor.archive import StoredArchive
 from penstock.executor.batching import Gathering, Listens
-from penstock.executor.families import ChildLauncher, Replays, child_news, created_line, line, refused
+from penstock.executor.families import (
+    ChildLauncher,
+    Replays,
+    child_news,
+    created_line,
+    extracted_outputs,
+    line,
+    parent_of,
+    refused,
+    with_extracted,
+)
 from penstock.executor.feed import LocalFeed
 from penstock.executor.outputs import OutputKeeper
 from penstock.executor.residents import PlanOf, Residents
@@ -319,8 +329,18 @@ class Executor:
             self._tell_parent(child)
 
     def _tell_parent(self, state: ExecutionState) -> None:
+        waiting = parent_of(state.context)
+        if waiting is None:
+            return
+        try:
+            parent = self._residents.get(waiting[0])
+        except NotFound:
+            return
         outputs = state.cache.get("execution_outputs")
         news = child_news(state, outputs if isinstance(outputs, dict) else None)
+        wanted = extracted_outputs(parent, waiting[1])
+        if wanted and news is not None:
+            news = with_extracted(news, wanted, state, self._moment(state))
         if news is not None:
             self._follow.append((news, None))
 

@@ -6,14 +6,20 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Protocol
 
+import msgspec
+
 from penstock.engine import commands as c
 from penstock.engine.draft import Launch
+from penstock.engine.moment import Moment
 from penstock.engine.plan import Kind, Plan
 from penstock.engine.restart import Replayed, replay
 from penstock.engine.state import ExecutionState
+from penstock.engine.variables import variables_of
 from penstock.errors import PenstockError
+from penstock.expr import ExpressionError, render_value
 from penstock.model.entries import LogEntry
 from penstock.model.execution import Execution, ExecutionContext, TaskRun
+from penstock.model.flowables import Subflow
 from penstock.model.state import State
 from penstock.model.task import LogLevel
 from penstock.ports.journal import Journal, OutputRow
@@ -90,6 +96,25 @@ def child_news(
         outputs=outputs,
         index=index,
     )
+
+
+def extracted_outputs(parent: ExecutionState, run_id: str) -> Mapping[str, object] | None:
+    """The 1.x property `outputs` of the Subflow that waits: templates over the child's task outputs."""
+    run = parent.runs.get(run_id)
+    task = parent.node_of(run).task if run is not None else None
+    return task.outputs if isinstance(task, Subflow) else None
+
+
+def with_extracted(
+    news: c.ChildChanged, wanted: Mapping[str, object], child: ExecutionState, moment: Moment
+) -> c.ChildChanged:
+    """The news with what the Subflow's `outputs` extract from the child added; an error fails the task run."""
+    context = moment.render_context(variables_of(child, moment))
+    try:
+        extracted = {name: render_value(value, context, typed=True) for name, value in wanted.items()}
+    except ExpressionError as error:
+        return msgspec.structs.replace(news, error=str(error))
+    return msgspec.structs.replace(news, outputs={**(news.outputs or {}), **extracted})
 
 
 class Replays:

@@ -92,13 +92,27 @@ class ActionRoutes:
         ]
         for verb, (handler, methods) in special.items():
             routes.append(Route(f"{base}/{{id}}/actions/{verb}", handler, methods=methods))
-            routes.append(Route(f"{base}/{{id}}/{verb}", handler, methods=methods))
+            routes.append(Route(f"{base}/{{id}}/{verb}", self._or_create(verb, handler), methods=methods))
         for verb in _SIMPLE:
             if verb not in special:
                 methods = ["DELETE"] if verb == "kill" else ["POST"]
                 routes.append(Route(f"{base}/{{id}}/actions/{verb}", self._acting(verb), methods=methods))
-                routes.append(Route(f"{base}/{{id}}/{verb}", self._acting(verb), methods=methods))
+                handler = self._or_create(verb, self._acting(verb))
+                routes.append(Route(f"{base}/{{id}}/{verb}", handler, methods=methods))
         return routes
+
+    def _or_create(self, verb: str, act: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+        """`executions/{id}/{verb}` of 1.x, unless no execution has that id: then it starts the flow named like the verb."""
+
+        async def handle(request: Request) -> Response:
+            names = request.path_params
+            known = await offload(self._services.reads.execution, names["tenant"], names["id"])
+            if known is not None or request.method != "POST":
+                return await act(request)
+            names["namespace"], names["flow"] = names["id"], verb
+            return await self._executions.create(request)
+
+        return handle
 
     def _acting(self, verb: str) -> Callable[[Request], Awaitable[Response]]:
         make = _SIMPLE[verb]

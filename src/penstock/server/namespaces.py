@@ -44,7 +44,7 @@ class KeyValueRoutes:
         row = found.row
         return json_reply({
             "type": row.type,
-            "value": found.wire(),
+            "value": found.wire,
             "revision": row.revision,
             "updated": row.updated,
         })

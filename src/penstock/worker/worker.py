@@ -17,6 +17,7 @@ from penstock.worker.context import AttemptContext
 from penstock.worker.directory import run_directory
 from penstock.worker.equipment import Equipment
 from penstock.worker.evaluate import evaluate
+from penstock.worker.items import merge_items, split_items
 from penstock.worker.loop import TaskLoop
 from penstock.worker.outcome import Outcome, failed, result_of, succeeded, timed_out
 from penstock.worker.running import Attempt, Reason, Running
@@ -153,6 +154,9 @@ class Worker:
         task = job.task
         if job.kind is JobKind.EVALUATE:
             return evaluate(job, context)
+        if job.kind in (JobKind.SPLIT, JobKind.MERGE):
+            slow()
+            return split_items(job, context) if job.kind is JobKind.SPLIT else merge_items(job, context)
         self._set_deadline(attempt)
         if job.kind is JobKind.WORKING_DIRECTORY:
             self._announce(attempt, slow)

@@ -8,6 +8,7 @@ from penstock.engine import events as e
 from penstock.engine.commands import ChildChanged
 from penstock.engine.draft import Draft, Launch
 from penstock.engine.flowables.sequential import SequentialBehaviour
+from penstock.engine.flowables.values import as_text
 from penstock.engine.plan import Node
 from penstock.engine.results import end_attempt
 from penstock.engine.runs import end_run, fail_run
@@ -142,9 +143,9 @@ def raw_labels(labels: object) -> object:
 def read_labels(value: object) -> list[Label]:
     """Labels from a map, or a list of `{key, value}`."""
     if isinstance(value, Mapping):
-        return [Label(str(k), str(v)) for k, v in value.items() if v is not None]
+        return [Label(str(k), as_text(v)) for k, v in value.items() if v is not None]
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return [Label(str(x["key"]), str(x["value"])) for x in value if isinstance(x, Mapping)]
+        return [Label(str(x["key"]), as_text(x["value"])) for x in value if isinstance(x, Mapping)]
     return []
 
 

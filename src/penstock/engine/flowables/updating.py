@@ -10,6 +10,7 @@ from penstock.engine import events as e
 from penstock.engine.draft import Draft
 from penstock.engine.flowables.sequential import SequentialBehaviour
 from penstock.engine.flowables.subflow import raw_labels
+from penstock.engine.flowables.values import as_text
 from penstock.engine.kill import kill
 from penstock.engine.lifecycle import end_now
 from penstock.engine.plan import Node
@@ -103,7 +104,7 @@ def _label(key: str, value: object) -> Label:
         raise ValueError(f"System labels can only be set by Kestra itself, offending label: {key}={value}")
     if value is None or str(value) == "":
         raise ValueError(f"Label values cannot be empty, offending label: {key}")
-    return Label(key, str(value))
+    return Label(key, as_text(value))
 
 
 def merge_variables(old: Mapping[str, object], new: Mapping[str, object], *, overwrite: bool) -> dict[str, object]:

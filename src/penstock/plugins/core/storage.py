@@ -13,7 +13,8 @@ from pydantic import Field
 
 from penstock.model.authored import Dynamic, Free
 from penstock.plugin import RunContext, RunnableTask, TaskFailed
-from penstock.plugin.rows import split, split_rule
+from penstock.plugin.rows import split_rule
+from penstock.plugin.rows.split_files import split_in_storage
 from penstock.plugin.staging import FilePatterns, InputFiles, collect_output_files, write_input_files
 
 _CHUNK = 1 << 20
@@ -101,31 +102,13 @@ class Split(RunnableTask):
 
     def run(self, ctx: RunContext) -> dict[str, object]:
         uri = ctx.render(self.source)
-        suffix = Path(uri).suffix
         rule = split_rule(
             rows=ctx.render(self.rows, int),
             partitions=ctx.render(self.partitions, int),
             size=ctx.render(self.bytes),
             pattern=ctx.render(self.regex_pattern),
         )
-        prefix = ctx.new_id()
-        folder = ctx.working_directory
-
-        def piece(index: int) -> Path:
-            return folder.file(f"{prefix}-{index:06d}{suffix}")
-
-        def append(index: int, data: Buffer) -> None:
-            with piece(index).open("ab") as out:
-                out.write(data)
-
-        with ctx.storage.open(uri) as source:
-            pieces = split(source, rule, append=append, separator=ctx.render(self.separator))
-        uris: list[str] = []
-        for found in pieces:
-            path = piece(found.index)
-            uris.append(ctx.storage.put_file(path))
-            path.unlink()
-        return {"uris": uris}
+        return {"uris": split_in_storage(ctx, uri, rule, separator=ctx.render(self.separator))}
 
 
 class Reverse(RunnableTask):
