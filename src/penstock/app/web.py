@@ -14,7 +14,6 @@ from penstock.server import Services, create_app
 from penstock.server.services import Login
 
 
-
 def services_of(app: App, login: Login, url: str) -> Services:
     """What the server works with."""
     return Services(
