@@ -1,4 +1,4 @@
-"""The worker's part of ForEachItem: its file cut into batches, and its subflows' outputs put together (engine.md 3.8)."""
+"""The worker's part of ForEachItem: its file cut into batches, its subflows' outputs put together (engine.md 3.8)."""
 
 from __future__ import annotations
 
@@ -22,12 +22,11 @@ def split_items(job: Job, context: AttemptContext) -> Outcome:
     if not uri.startswith("kestra://"):
         raise TaskFailed(f"Unable to split the items from {uri}, this is not an internal storage URI!")
     batch = task.batch
-    rule = split_rule(
-        rows=context.render(batch.rows, int),
-        partitions=context.render(batch.partitions, int),
-        size=context.render(batch.bytes),
-        pattern=context.render(batch.regex_pattern),
-    )
+    rows, partitions = context.render(batch.rows, int), context.render(batch.partitions, int)
+    size, pattern = context.render(batch.bytes), context.render(batch.regex_pattern)
+    if rows is None and partitions is None and size is None and pattern is None:
+        rows = 1
+    rule = split_rule(rows=rows, partitions=partitions, size=size, pattern=pattern)
     uris = split_in_storage(context, uri, rule, separator=batch.separator)
     listing = context.storage.put("splits.txt", "".join(f"{u}\n" for u in uris).encode())
     return Outcome(State.SUCCESS, outputs={"splits": listing})

@@ -47,10 +47,10 @@ def test_assert_counts_what_failed(desk: TaskDesk) -> None:
     assert desk.messages(bad)[0] == "Assertion `{{ n < 10 }}` failed"
 
 
-def test_output_values_keep_types(desk: TaskDesk) -> None:
+def test_output_values_render_texts_to_texts(desk: TaskDesk) -> None:
     values = {"list": "{{ l }}", "text": "n={{ 1 }}", "plain": 3, "deep": {"a": ["{{ true }}"]}}
     result = desk.run_type(CORE + "output.OutputValues", {"l": [1, 2]}, values=values)
-    assert result.outputs == {"values": {"list": [1, 2], "text": "n=1", "plain": 3, "deep": {"a": [True]}}}
+    assert result.outputs == {"values": {"list": "[1,2]", "text": "n=1", "plain": 3, "deep": {"a": ["true"]}}}
     whole = desk.run_type(CORE + "output.OutputValues", {"m": {"x": 1}}, values="{{ m }}")
     assert whole.outputs == {"values": {"x": 1}}
 

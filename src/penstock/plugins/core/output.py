@@ -23,7 +23,7 @@ class OutputValues(RunnableTask):
 
 
 def _text(ctx: RunContext, value: object) -> object:
-    """A value with every text in it rendered to text: Kestra's rule, `{{ 1 + 1 }}` is the text `2` (expressions.md 9.5)."""
+    """A value with every text in it rendered to text: `{{ 1 + 1 }}` gives the text `2` (expressions.md 9.5)."""
     if isinstance(value, str):
         return ctx.render(value)
     if isinstance(value, Mapping):
