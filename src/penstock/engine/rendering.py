@@ -54,9 +54,13 @@ def ask_worker(
     *,
     purpose: str,
     store: str | None = None,
+    overrides: Mapping[str, Mapping[str, object]] | None = None,
     **extra: object,
 ) -> None:
-    """Have a worker render the values (and `store` them as an Ion file); they come back with an EVALUATE job's result."""
+    """Have a worker render the values (and `store` them as an Ion file); they come back with an EVALUATE job's result.
+
+    overrides: by name of a value, variables that are different for it.
+    """
     run_id = run.id if run is not None else ""
     draft.emit(e.EvaluationAsked(run_id, purpose))
     execution = draft.state.execution
@@ -76,6 +80,7 @@ def ask_worker(
             variables={**draft.variables(run, task if run is not None else None), **extra},
             templates=values,
             store=store,
+            overrides=overrides or {},
             force=bool(run and run.force_execution),
         )
     )

@@ -32,6 +32,7 @@ class Job(msgspec.Struct, kw_only=True):
     variables: everything templates see (expressions.md 10), `outputs` being a lazy mapping; no secret is in it.
     templates: for EVALUATE, the values to render (any nesting) by name.
     store: for EVALUATE, the name of an Ion file the rendered values are written to; `values` is then `{uri}`.
+    overrides: for EVALUATE, by name of a template: variables that are different for it.
     children: for WORKING_DIRECTORY, the enabled child tasks in order.
     attempt: zero-based number of this attempt, as log lines show it.
     force: run even when the execution is killed (afterExecution).
@@ -50,6 +51,7 @@ class Job(msgspec.Struct, kw_only=True):
     variables: Mapping[str, object]
     value: str | None = None
     templates: Mapping[str, object] | None = None
+    overrides: Mapping[str, Mapping[str, object]] = {}
     store: str | None = None
     children: list[Task] = []
     path: tuple[str, ...] = ()

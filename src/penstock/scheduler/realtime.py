@@ -11,7 +11,7 @@ from threading import Lock
 
 from msgspec.structs import replace
 
-from penstock.errors import Conflict, PenstockError, StoreUnavailable
+from penstock.errors import Conflict, StoreUnavailable
 from penstock.ids import new_id
 from penstock.model.task import LogLevel
 from penstock.ports.trigger_states import Outcome, TriggerBatch, TriggerKey, TriggerState
@@ -72,7 +72,8 @@ class Streams:
                 lambda variables: self._emit(stream, variables),
                 lambda fault: self._has_ended(stream, fault),
             )
-        except PenstockError as fault:
+        except Exception as fault:
+            _log.warning("a stream could not be started", extra={"event": "stream.failed"}, exc_info=True)
             self._has_ended(stream, fault)
 
     def stop(self, key: TriggerKey) -> None:

@@ -104,6 +104,8 @@ class Scheduler:
         self._feed = feed
         self._unsubscribe: Callable[[], None] | None = None
         self._threads: list[Thread] = []
+        self._loaded = False
+        self._behind: deque[FlowKey] = deque()
         self._dates_checked = self._outbox_checked = monotonic()
         self._notes: deque[tuple[list[Evaluation], list[LogEntry]]] = deque()
 
@@ -146,6 +148,7 @@ class Scheduler:
         for state in stopping:
             self._ends.recover(state)
         self._reconcile(known)
+        self._loaded = True
         self._parts.fires.recover()
         self._outbox_wake.set()
 
@@ -159,19 +162,17 @@ class Scheduler:
     def flow_saved(self, flow: FlowKey) -> None:
         """The latest revision of a flow has changed (or is gone): its rows follow.
 
-        Raises:
-            StoreUnavailable: nothing has changed; the next start brings the rows in step.
+        Never fails: what the store refuses now is tried again until it succeeds, at the latest by the next start.
         """
-        for _ in range(_ATTEMPTS):
-            change = self._row_change(flow)
-            try:
-                if not change.batch.empty():
-                    self._parts.states.commit(change.batch)
-            except Conflict:
-                continue
-            self._follow(change)
-            return
-        raise Conflict(f"the triggers of flow {'.'.join(flow[1:])} are changed by somebody else all the time")
+        try:
+            self._follow_flow(flow)
+        except PenstockError:
+            _log.warning(
+                "the triggers of a flow could not be brought in step, they are tried again",
+                extra={"event": "rows.failed", "namespace": flow.namespace, "flow": flow.flow_id},
+                exc_info=True,
+            )
+            self._behind.append(flow)
 
     def flow_deleted(self, flow: FlowKey) -> None:
         """A flow is gone: so are its rows."""
@@ -203,13 +204,17 @@ class Scheduler:
         self._outbox_wake.set()
 
     def listens(self, flow: FlowKey) -> bool:
-        """Whether a Flow trigger may react to executions of `flow`; without one no outbox row is needed."""
-        return self.index.wants(flow)
+        """Whether a Flow trigger may react to executions of `flow`; without one no outbox row is needed.
+
+        Before `load` nobody knows, so it is said of every flow.
+        """
+        return not self._loaded or self.index.wants(flow)
 
     # -- rounds ----------------------------------------------------------------------------------------------------
 
     def _dates_round(self) -> bool:
         """One round of the thread of dates; whether there may be more to do at once."""
+        self._catch_up()
         self._ends.settle()
         self._polls.settle()
         self._streams.settle()
@@ -307,20 +312,27 @@ class Scheduler:
         """Rows of flows that were saved or deleted while no scheduler heard of it."""
         for flow, revision in self._parts.flows.revisions():
             if known.pop(flow, None) != revision:
-                self._guarded_save(flow)
+                self.flow_saved(flow)
         for flow in known:
-            self._guarded_save(flow)
-
-    def _guarded_save(self, flow: FlowKey) -> None:
-        """One flow whose rows cannot be brought in step must not keep the others from starting."""
-        try:
             self.flow_saved(flow)
-        except PenstockError:
-            _log.warning(
-                "the triggers of a flow could not be brought in step",
-                extra={"event": "rows.failed", "namespace": flow.namespace, "flow": flow.flow_id},
-                exc_info=True,
-            )
+
+    def _catch_up(self) -> None:
+        """Flows whose rows the store refused: again, once each."""
+        for _ in range(len(self._behind)):
+            self._follow_flow(self._behind[0])
+            self._behind.popleft()
+
+    def _follow_flow(self, flow: FlowKey) -> None:
+        for _ in range(_ATTEMPTS):
+            change = self._row_change(flow)
+            try:
+                if not change.batch.empty():
+                    self._parts.states.commit(change.batch)
+            except Conflict:
+                continue
+            self._follow(change)
+            return
+        raise Conflict(f"the triggers of flow {'.'.join(flow[1:])} are changed by somebody else all the time")
 
     def _row_change(self, flow: FlowKey) -> RowChange:
         existing = self._parts.states.of_flow(flow)

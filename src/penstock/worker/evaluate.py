@@ -11,9 +11,9 @@ from penstock.worker.outcome import Outcome
 
 def evaluate(job: Job, context: AttemptContext) -> Outcome:
     """The values of the job's templates by name; a text that is one expression keeps its type."""
-    rendering = context.templates()
     values: dict[str, object] = {
-        name: render_value(value, rendering, typed=True) for name, value in (job.templates or {}).items()
+        name: render_value(value, context.templates(job.overrides.get(name)), typed=True)
+        for name, value in (job.templates or {}).items()
     }
     if job.store is not None:
         from penstock.plugin.rows import write_ion

@@ -12,7 +12,7 @@ from penstock.engine.draft import Draft
 from penstock.engine.flowables.sequential import SequentialBehaviour
 from penstock.engine.flowables.subflow import launch_of, raw_labels
 from penstock.engine.plan import Node
-from penstock.engine.rendering import render_here
+from penstock.engine.rendering import ask_worker, needs_outside, render_here
 from penstock.engine.runs import end_run, fail_run, job_of, settle
 from penstock.expr import ExpressionError
 from penstock.model import flowables as f
@@ -22,6 +22,20 @@ from penstock.model.state import TERMINATED, State
 from penstock.model.task import Task
 
 _WORST = (State.FAILED, State.KILLED, State.WARNING)
+
+
+def _templates(task: Task) -> dict[str, object]:
+    """What is rendered for each batch."""
+    assert isinstance(task, f.ForEachItem)
+    return {
+        "namespace": task.namespace,
+        "flowId": task.flow_id,
+        "revision": task.revision,
+        "inputs": task.inputs or {},
+        "labels": raw_labels(task.labels),
+        "inheritLabels": task.inherit_labels,
+        "scheduleDate": task.schedule_date,
+    }
 
 
 class ForEachItemBehaviour(SequentialBehaviour):
@@ -88,41 +102,46 @@ class ItemSubflowsBehaviour(SequentialBehaviour):
 
     def grow(self, draft: Draft, run_id: str, node: Node, scope: Scope) -> None:
         run = draft.state.runs[run_id]
-        uris = draft.state.values[run_id].values
+        if run.awaiting is not None or scope.cursor >= scope.planned:
+            return
         stop = min(scope.planned, scope.cursor + draft.moment.around.chunk)
-        for index in range(scope.cursor, stop):
-            if not self._launch(draft, run, node, uris[index], index):
+        templates = _templates(node.task)
+        overrides = {str(index): {"taskrun": self._taskrun(draft, run, node, index)} for index in range(scope.cursor, stop)}
+        if needs_outside(templates):
+            wanted = dict.fromkeys(overrides, templates)
+            ask_worker(draft, wanted, run, node, purpose="items", overrides=overrides)
+            return
+        values: dict[str, object] = {}
+        for name, extra in overrides.items():
+            try:
+                values[name] = render_here(draft, templates, run, node, **extra)
+            except ExpressionError as error:
+                fail_run(draft, run, node, str(error))
                 return
-        draft.emit(e.CursorMoved(run_id, stop))
-        if stop < scope.planned:
-            draft.decision.continues.append(Continue(execution_id=draft.state.execution.id, task_run_id=run_id))
+        self._launch(draft, run, node, values)
+
+    def evaluated(self, draft: Draft, run: TaskRun, node: Node, purpose: str, values: Mapping[str, object]) -> None:
+        self._launch(draft, run, node, values)
+
+    def _taskrun(self, draft: Draft, run: TaskRun, node: Node, index: int) -> dict[str, object]:
+        taskrun = draft.variables(run, node.task)["taskrun"]
+        assert isinstance(taskrun, dict)
+        return {**taskrun, "items": draft.state.values[run.id].values[index], "iteration": index}
+
+    def _launch(self, draft: Draft, run: TaskRun, node: Node, values: Mapping[str, object]) -> None:
+        """Ask for the subflows whose properties have been rendered, by iteration, and go on with the next ones."""
+        for name, rendered in values.items():
+            assert isinstance(rendered, Mapping)
+            index = int(name)
+            launch = launch_of(draft, run, node.task, rendered, child_id=f"{run.id}{index}", index=index)
+            trigger = {**launch.trigger, "taskRunIteration": index}
+            draft.decision.launches.append(msgspec.structs.replace(launch, trigger=trigger))
+        scope = draft.state.scope_at(run.id)
+        draft.emit(e.CursorMoved(run.id, scope.cursor + len(values)))
+        if scope.cursor < scope.planned:
+            draft.decision.continues.append(Continue(execution_id=draft.state.execution.id, task_run_id=run.id))
         elif not getattr(node.task, "wait", True):
             end_run(draft, run, settle(node, State.SUCCESS, run))
-
-    def _launch(self, draft: Draft, run: TaskRun, node: Node, uri: str, index: int) -> bool:
-        task = node.task
-        assert isinstance(task, f.ForEachItem)
-        templates = {
-            "namespace": task.namespace,
-            "flowId": task.flow_id,
-            "revision": task.revision,
-            "inputs": task.inputs or {},
-            "labels": raw_labels(task.labels),
-            "inheritLabels": task.inherit_labels,
-            "scheduleDate": task.schedule_date,
-        }
-        taskrun = draft.variables(run, task)["taskrun"]
-        assert isinstance(taskrun, dict)
-        extra = {**taskrun, "items": uri, "iteration": index}
-        try:
-            values = render_here(draft, templates, run, node, taskrun=extra)
-        except ExpressionError as error:
-            fail_run(draft, run, node, str(error))
-            return False
-        launch = launch_of(draft, run, task, values, child_id=f"{run.id}{index}", index=index)
-        trigger = {**launch.trigger, "taskRunIteration": index}
-        draft.decision.launches.append(msgspec.structs.replace(launch, trigger=trigger))
-        return True
 
     def complete(self, draft: Draft, run_id: str, node: Node, scope: Scope) -> bool:
         return False
@@ -153,7 +172,10 @@ class ItemSubflowsBehaviour(SequentialBehaviour):
         scope = draft.state.scope_at(run.id)
         outputs: dict[str, object] = {
             "numberOfBatches": scope.planned,
-            "iterations": {str(state): count for state, count in scope.tally.items()},
+            "iterations": {
+                **dict.fromkeys(("CREATED", "RUNNING"), 0),
+                **{str(state): count for state, count in scope.tally.items()},
+            },
             "executionBase": run.id,
         }
         draft.emit(e.OutputsSet(run.id, outputs))
