@@ -386,7 +386,7 @@ def test_a_changed_flow_changes_what_it_listens_to() -> None:
     world.run_flow("b")
     world.settle()
     assert len(world.fired("down")) == 1
-    assert not world.scheduler.listens(FlowKey("main", "company.team", "b"))
+    assert not world.scheduler.index.wants(FlowKey("main", "company.team", "b"))
 
 
 def test_candidates_are_found_by_flow_and_nobody_else_is_asked() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from penstock.errors import StoreUnavailable
 from penstock.model.state import State
-from penstock.ports.trigger_states import Outcome
+from penstock.ports.trigger_states import FlowKey, Outcome
 from penstock.scheduler import Defaults, Recovery
 from penstock.scheduler.cron import parse_cron
 from penstock.scheduler.schedule import iso
@@ -281,6 +281,24 @@ def test_a_store_that_is_down_loses_nothing() -> None:
     world.states.down = False
     world.pass_time(timedelta(seconds=2))
     assert [date[11:16] for date in world.dates("f")] == ["12:01", "12:02"]
+
+
+def test_rows_that_the_store_refused_follow_later() -> None:
+    world = World()
+    world.states.down = True
+    world.save("f", schedule("* * * * *"))
+    assert world.states.rows == {}
+    world.states.down = False
+    world.pass_time(MINUTE)
+    assert len(world.fired("f")) == 1
+
+
+def test_before_the_rows_are_loaded_every_execution_may_matter() -> None:
+    world = World()
+    flow = FlowKey("main", "company.team", "up")
+    assert world.scheduler.listens(flow)
+    world.load()
+    assert not world.scheduler.listens(flow)
 
 
 def test_given_dates_fire_once_each_in_order() -> None:
