@@ -288,6 +288,16 @@ class App:
             raise ValueError(found.error)
         return found.result or ""
 
+    def evaluate_outside(self, tenant: str, namespace: str, flow_id: str, expression: str) -> str:
+        """An expression of a flow or a namespace, without an execution. Raises ValueError as `evaluate`."""
+        if flow_id:
+            found = self.evaluator.in_flow(tenant, namespace, flow_id, [expression])[expression]
+        else:
+            found = self.evaluator.in_namespace(tenant, namespace, [expression])[expression]
+        if found.error is not None:
+            raise ValueError(found.error)
+        return found.result or ""
+
     # -- life ------------------------------------------------------------------------------------------------------
 
     def start(self) -> None:

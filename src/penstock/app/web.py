@@ -35,6 +35,7 @@ def services_of(app: App, login: Login, url: str) -> Services:
         triggers=app.triggers,
         webhooks=app.webhooks,
         evaluate=app.evaluate,
+        evaluate_outside=app.evaluate_outside,
         clock=app.clock,
         login=login,
         plugin_names=app.types.names,
@@ -110,5 +111,3 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self._on_ready()
-
-

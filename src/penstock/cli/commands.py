@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Penstock, a declarative workflow orchestrator.", no_args_is_help=True, pretty_exceptions_enable=False)
+app = typer.Typer(
+    help="Penstock, a declarative workflow orchestrator.", no_args_is_help=True, pretty_exceptions_enable=False
+)
 server = typer.Typer(help="Start servers.", no_args_is_help=True)
 app.add_typer(server, name="server")
 

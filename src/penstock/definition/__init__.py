@@ -8,4 +8,13 @@ from penstock.definition.parse import ParsedFlow, parse_document, parse_flow
 from penstock.definition.type_index import TypeIndex
 from penstock.definition.yaml_source import Document, load_document, load_documents, load_yaml
 
-__all__ = ["Document", "ParsedFlow", "TypeIndex", "load_document", "load_documents", "load_yaml", "parse_document", "parse_flow"]
+__all__ = [
+    "Document",
+    "ParsedFlow",
+    "TypeIndex",
+    "load_document",
+    "load_documents",
+    "load_yaml",
+    "parse_document",
+    "parse_flow",
+]

@@ -11,7 +11,11 @@ _SKIPPED = frozenset({"pluginDefaults", "taskDefaults", "variables", "inputs", "
 
 
 def apply_defaults(
-    document: Mapping[str, object], types: TypeIndex, *, flow: Sequence[PluginDefault], others: Sequence[PluginDefault] = ()
+    document: Mapping[str, object],
+    types: TypeIndex,
+    *,
+    flow: Sequence[PluginDefault],
+    others: Sequence[PluginDefault] = (),
 ) -> dict[str, object]:
     """A copy of a flow's document with every plugin's defaults filled in.
 

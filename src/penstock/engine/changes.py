@@ -48,9 +48,7 @@ def review(draft: Draft, command: c.ReviewApproval) -> None:
     if run is None:
         raise Conflict(f"Execution '{draft.state.execution.id}' has no approval that waits for a review.")
     node = draft.state.node_of(run)
-    decide_approval(
-        draft, run, node, command.decision, by=command.by, comment=command.comment, inputs=command.inputs
-    )
+    decide_approval(draft, run, node, command.decision, by=command.by, comment=command.comment, inputs=command.inputs)
 
 
 def _paused_run(draft: Draft, run_id: str | None, kind: Kind | None = None) -> TaskRun | None:

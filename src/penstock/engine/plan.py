@@ -75,8 +75,20 @@ class Node:
     """
 
     __slots__ = (
-        "after", "branch", "dependents", "depends", "depth", "id", "in_loop", "index", "kind", "lists", "parent", "retry",
-        "run_if", "task",
+        "after",
+        "branch",
+        "dependents",
+        "depends",
+        "depth",
+        "id",
+        "in_loop",
+        "index",
+        "kind",
+        "lists",
+        "parent",
+        "retry",
+        "run_if",
+        "task",
     )
 
     def __init__(self, task: Task, kind: Kind, parent: Node | None, branch: Branch, index: int) -> None:
@@ -235,7 +247,13 @@ class _Builder:
         children: list[Node] = []
         for index, (suffix, kind) in enumerate(steps):
             step = task.model_copy(
-                update={"id": task.id + suffix, "errors": None, "finally_": None, "run_if": None, "allow_failure": False}
+                update={
+                    "id": task.id + suffix,
+                    "errors": None,
+                    "finally_": None,
+                    "run_if": None,
+                    "allow_failure": False,
+                }
             )
             child = Node(step, kind, node, Branch.TASKS, index)
             child.depth, child.in_loop, child.after = node.depth, node.in_loop, node.after

@@ -228,7 +228,9 @@ def _rebuild_place(node: Node, scope: Scope, children: Sequence[TaskRun], over: 
         scope.ready = [
             (0, child.index)
             for child in node.lists["tasks"]
-            if child.depends and child.id not in started and all(node.lists["tasks"][d].id in done for d in child.depends)
+            if child.depends
+            and child.id not in started
+            and all(node.lists["tasks"][d].id in done for d in child.depends)
         ]
         return
     scope.cursor = len(children)
@@ -263,9 +265,7 @@ def replay(
         scope=Scope(),
         original_id=source.original_id,
         parent_id=source.id,
-        metadata=Metadata(
-            source.metadata.attempt_number + 1, source.metadata.original_created_date if retry else now
-        ),
+        metadata=Metadata(source.metadata.attempt_number + 1, source.metadata.original_created_date if retry else now),
         kind=source.kind,
     )
     renewed = ExecutionContext(

@@ -222,7 +222,12 @@ def allows_failure(node: Node) -> bool:
 
 
 def end_run(
-    draft: Draft, run: TaskRun, state: State, *, outputs: Mapping[str, object] | None = None, log_file: str | None = None
+    draft: Draft,
+    run: TaskRun,
+    state: State,
+    *,
+    outputs: Mapping[str, object] | None = None,
+    log_file: str | None = None,
 ) -> None:
     """End a task run and tell its parent."""
     now = draft.moment.now
@@ -238,4 +243,3 @@ def close_attempt(draft: Draft, run: TaskRun, state: State, *, log_file: str | N
     """End the last attempt with the task run, if it still runs."""
     if run.attempts and run.attempts[-1].state not in TERMINATED:
         draft.emit(e.AttemptMoved(run.id, state, draft.moment.now, log_file))
-

@@ -47,7 +47,9 @@ def advance(draft: Draft, run_id: str) -> None:
     while not _branch_over(draft, run_id, node, scope):
         before = (scope.branch, scope.cursor, scope.active, scope.done, len(scope.ready))
         _grow(draft, run_id, node, scope)
-        if before == (scope.branch, scope.cursor, scope.active, scope.done, len(scope.ready)) or not draft.may_start(node):
+        if before == (scope.branch, scope.cursor, scope.active, scope.done, len(scope.ready)) or not draft.may_start(
+            node
+        ):
             return
         if scope.active:
             return

@@ -59,7 +59,16 @@ class ExecutionState:
     """
 
     __slots__ = (
-        "cache", "children", "context", "dag_done", "execution", "plan", "recent", "runs", "touched", "values",
+        "cache",
+        "children",
+        "context",
+        "dag_done",
+        "execution",
+        "plan",
+        "recent",
+        "runs",
+        "touched",
+        "values",
     )
 
     def __init__(self, plan: Plan, execution: Execution, context: ExecutionContext) -> None:

@@ -125,9 +125,7 @@ def _owners(run: TaskRun | None, ancestors: list[TaskRun]) -> list[str]:
 
 
 def _outputs(state: ExecutionState, moment: Moment, owners: list[str]) -> OutputsView:
-    return OutputsView(
-        state.execution.id, owners, depths=state.plan.depths, recent=state.recent, reader=moment.archive
-    )
+    return OutputsView(state.execution.id, owners, depths=state.plan.depths, recent=state.recent, reader=moment.archive)
 
 
 def _taskrun(run: TaskRun) -> dict[str, object]:

@@ -84,5 +84,3 @@ class StoredArchive:
 
 def _as_text(row: object) -> str:
     return row if isinstance(row, str) else msgspec.json.encode(row, enc_hook=str).decode()
-
-

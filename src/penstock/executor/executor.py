@@ -270,9 +270,7 @@ class Executor:
         if self._residents.exists(command.execution_id):
             return
         execution = command.execution
-        plan = self._parts.plan_of(
-            execution.tenant_id, execution.namespace, execution.flow_id, execution.flow_revision
-        )
+        plan = self._parts.plan_of(execution.tenant_id, execution.namespace, execution.flow_id, execution.flow_revision)
         state = ExecutionState(plan, execution, command.context)
         self._residents.add(state)
         self._step(state, command, gathering)
@@ -453,15 +451,15 @@ class Executor:
 
     def _set_aside(self, command: c.AnyCommand, error: Exception, gathering: Gathering) -> None:
         """A step failed through our own fault: undo it, and end that one execution FAILED with the reason in its log."""
-        _log.error(
-            "a step failed", exc_info=error, extra={"event": "bug", "execution": command.execution_id}
-        )
+        _log.error("a step failed", exc_info=error, extra={"event": "bug", "execution": command.execution_id})
         self._residents.drop(command.execution_id)
         gathering.states.pop(command.execution_id, None)
         if isinstance(command, c.Abort | c.StartExecution):
             return
         reason = "".join(traceback.format_exception_only(error)).strip()
-        abort = c.Abort(execution_id=command.execution_id, reason=f"Penstock cannot go on with this execution: {reason}")
+        abort = c.Abort(
+            execution_id=command.execution_id, reason=f"Penstock cannot go on with this execution: {reason}"
+        )
         self._follow.append((abort, None))
 
     def _recover(self) -> None:
@@ -497,4 +495,3 @@ _SPECIAL: dict[type, Callable[..., None]] = {
     c.Delete: Executor._delete,
     _Fill: Executor._fill,
 }
-

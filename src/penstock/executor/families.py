@@ -74,14 +74,10 @@ def line(parent: ExecutionState, run: TaskRun, level: LogLevel, message: str, no
 
 def refused(parent: ExecutionState, launch: Launch, error: PenstockError) -> c.ChildRefused:
     """The command that fails the task run whose child could not be made."""
-    return c.ChildRefused(
-        execution_id=parent.execution.id, task_run_id=launch.task_run_id, stamp=0, reason=str(error)
-    )
+    return c.ChildRefused(execution_id=parent.execution.id, task_run_id=launch.task_run_id, stamp=0, reason=str(error))
 
 
-def child_news(
-    state: ExecutionState, outputs: Mapping[str, object] | None
-) -> c.ChildChanged | None:
+def child_news(state: ExecutionState, outputs: Mapping[str, object] | None) -> c.ChildChanged | None:
     """What a parent is told of a child that has ended."""
     waiting = parent_of(state.context)
     if waiting is None:

@@ -27,9 +27,7 @@ def parse_duration(text: str) -> timedelta:
         raise ValueError(f"expected an ISO 8601 duration such as PT30S or P1D, found {text!r}")
     days = sum(int(match[g] or 0) * n for g, n in _DAYS.items())
     seconds = float((match["seconds"] or "0").replace(",", "."))
-    length = timedelta(
-        days=days, hours=int(match["hours"] or 0), minutes=int(match["minutes"] or 0), seconds=seconds
-    )
+    length = timedelta(days=days, hours=int(match["hours"] or 0), minutes=int(match["minutes"] or 0), seconds=seconds)
     return -length if match["sign"] == "-" else length
 
 

@@ -107,4 +107,15 @@ class Flow(Authored):
     listeners: list[Listener] | None = None
 
 
-__all__ = ["AuthoredLabel", "Check", "Concurrency", "Flow", "FlowOutput", "Input", "Listener", "PluginDefault", "Quota", "Sla"]
+__all__ = [
+    "AuthoredLabel",
+    "Check",
+    "Concurrency",
+    "Flow",
+    "FlowOutput",
+    "Input",
+    "Listener",
+    "PluginDefault",
+    "Quota",
+    "Sla",
+]

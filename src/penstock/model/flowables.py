@@ -378,4 +378,3 @@ CORE_TASKS: tuple[type[Task], ...] = (
     LoopUntil, WorkingDirectory, Pause, Approval, Subflow, LabelsTask, SetVariables, UnsetVariables, Exit,
 )  # fmt: skip
 """Every task type that the engine runs by itself."""
-

@@ -23,7 +23,6 @@ class InputBase(Authored):
     """What inputs of every type have."""
 
     id: str = Field(pattern=INPUT_ID, validation_alias=AliasChoices("id", "name"))
-    type: str
     description: str | None = None
     display_name: str | None = None
     required: bool = True

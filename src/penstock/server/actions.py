@@ -44,10 +44,10 @@ _SIMPLE: dict[str, Make] = {
     "resume": lambda i, q: c.ResumeExecution(execution_id=i),
     "restart": lambda i, q: c.RestartExecution(execution_id=i),
     "force-run": lambda i, q: c.ForceRun(execution_id=i),
-    "unqueue": lambda i, q: c.Unqueue(execution_id=i, state=_state(q.get("state") or q.get("newState"), default="RUNNING")),
-    "change-status": lambda i, q: c.ChangeStatus(
-        execution_id=i, state=_state(q.get("status") or q.get("newStatus"))
+    "unqueue": lambda i, q: c.Unqueue(
+        execution_id=i, state=_state(q.get("state") or q.get("newState"), default="RUNNING")
     ),
+    "change-status": lambda i, q: c.ChangeStatus(execution_id=i, state=_state(q.get("status") or q.get("newStatus"))),
     "resume-from-breakpoint": lambda i, q: c.ResumeFromBreakpoint(
         execution_id=i, breakpoints=breakpoints_of(q.get("breakpoints")) or []
     ),
@@ -101,7 +101,9 @@ class ActionRoutes:
                 routes.append(Route(f"{base}/{{id}}/{verb}", handler, methods=methods))
         return routes
 
-    def _or_create(self, verb: str, act: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    def _or_create(
+        self, verb: str, act: Callable[[Request], Awaitable[Response]]
+    ) -> Callable[[Request], Awaitable[Response]]:
         """`executions/{id}/{verb}` of 1.x, unless no execution has that id: then it starts the flow named like the verb."""
 
         async def handle(request: Request) -> Response:
@@ -148,20 +150,20 @@ class ActionRoutes:
         )
         stored = await offload(self._services.reads.execution, names["tenant"], names["id"])
         assert stored is not None
-        return json_reply({
-            "id": stored.execution.flow_id,
-            "namespace": stored.execution.namespace,
-            "inputs": [input_json(one) for one in resolved.inputs],
-            "checks": [],
-        })
+        return json_reply(
+            {
+                "id": stored.execution.flow_id,
+                "namespace": stored.execution.namespace,
+                "inputs": [input_json(one) for one in resolved.inputs],
+                "checks": [],
+            }
+        )
 
     async def restart(self, request: Request) -> Response:
         execution_id, revision = request.path_params["id"], request.query_params.get("revision")
         if not revision:
             return await self._do(request, c.RestartExecution(execution_id=execution_id))
-        command = c.ReplayExecution(
-            execution_id=execution_id, new_id=new_id(), revision=int(revision), restart=True
-        )
+        command = c.ReplayExecution(execution_id=execution_id, new_id=new_id(), revision=int(revision), restart=True)
         return await self._do(request, command)
 
     async def replay_with_inputs(self, request: Request) -> Response:
@@ -226,9 +228,7 @@ class ActionRoutes:
         names = request.path_params
         text = (await request.body()).decode()
         try:
-            result = await offload(
-                self._services.evaluate, names["tenant"], names["id"], names.get("run"), text
-            )
+            result = await offload(self._services.evaluate, names["tenant"], names["id"], names.get("run"), text)
         except CallerError:
             raise
         except Exception as error:  # whatever a template may do wrong is an answer here, not a failure
@@ -285,12 +285,14 @@ class ActionRoutes:
             stored = self._services.reads.execution(tenant, execution_id)
             message = "execution not found" if stored is None else _unfit(verb, stored.execution.state)
             if message:
-                found.append({
-                    "message": message,
-                    "path": "execution",
-                    "propertyPath": [{"name": "execution", "kind": "PROPERTY", "inIterable": False}],
-                    "invalidValue": execution_id,
-                })
+                found.append(
+                    {
+                        "message": message,
+                        "path": "execution",
+                        "propertyPath": [{"name": "execution", "kind": "PROPERTY", "inIterable": False}],
+                        "invalidValue": execution_id,
+                    }
+                )
         return found
 
     async def by_ids(self, request: Request) -> Response:

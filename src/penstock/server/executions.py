@@ -75,9 +75,7 @@ class ExecutionRoutes:
         body = await offload(self.full, names["tenant"], execution_id)
         body["url"] = self.url(prepared.execution)
         if prepared.checks:
-            body["checks"] = [
-                {"message": c.message, "style": c.style, "behavior": c.behavior} for c in prepared.checks
-            ]
+            body["checks"] = [{"message": c.message, "style": c.style, "behavior": c.behavior} for c in prepared.checks]
         return json_reply(body)
 
     def url(self, execution: Execution) -> str:
@@ -145,16 +143,18 @@ class ExecutionRoutes:
         wanted = msgspec.json.decode(await request.body(), type=list[dict[str, object]])
         pairs = [(str(w["namespace"]), str(w.get("id", w.get("flowId")))) for w in wanted]
         found = await offload(self._reads.latest_executions, request.path_params["tenant"], pairs)
-        return json_reply([
-            {
-                "id": e.id,
-                "flowId": e.flow_id,
-                "namespace": e.namespace,
-                "startDate": e.histories[0].date,
-                "status": e.state,
-            }
-            for e in found
-        ])
+        return json_reply(
+            [
+                {
+                    "id": e.id,
+                    "flowId": e.flow_id,
+                    "namespace": e.namespace,
+                    "startDate": e.histories[0].date,
+                    "status": e.state,
+                }
+                for e in found
+            ]
+        )
 
     async def distinct(self, request: Request) -> Response:
         params = request.query_params
@@ -193,12 +193,14 @@ class ExecutionRoutes:
             revision=revision,
             inputs=form.values,
         )
-        return json_reply({
-            "id": names["flow"],
-            "namespace": names["namespace"],
-            "inputs": [input_json(one) for one in resolved.inputs],
-            "checks": [{"message": f.message, "style": f.style, "behavior": f.behavior} for f in failures],
-        })
+        return json_reply(
+            {
+                "id": names["flow"],
+                "namespace": names["namespace"],
+                "inputs": [input_json(one) for one in resolved.inputs],
+                "checks": [{"message": f.message, "style": f.style, "behavior": f.behavior} for f in failures],
+            }
+        )
 
     async def namespaces(self, request: Request) -> Response:
         return json_reply(await offload(self._services.namespaces.with_flows, request.path_params["tenant"]))

@@ -167,9 +167,7 @@ class FlowRoutes:
     async def delete_revisions(self, request: Request) -> Response:
         names = request.path_params
         numbers = [int(n) for text in request.query_params.getlist("revisions") for n in text.split(",")]
-        await offload(
-            self._shelf.delete_revisions, _tenant(request), names["namespace"], names["id"], numbers=numbers
-        )
+        await offload(self._shelf.delete_revisions, _tenant(request), names["namespace"], names["id"], numbers=numbers)
         return nothing()
 
     async def task(self, request: Request) -> Response:

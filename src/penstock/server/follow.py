@@ -32,9 +32,11 @@ class FollowRoutes:
         tenant, execution_id = names["tenant"], names["id"]
         news: asyncio.Queue[Change] = asyncio.Queue()
         loop = asyncio.get_running_loop()
-        stop = self._services.feed.on_change(
-            lambda change: loop.call_soon_threadsafe(news.put_nowait, change), execution_id
-        )
+
+        def tell(change: Change) -> None:
+            loop.call_soon_threadsafe(news.put_nowait, change)
+
+        stop = self._services.feed.on_change(tell, execution_id)
         stored = await offload(self._services.reads.execution, tenant, execution_id)
         if stored is None:
             stop()

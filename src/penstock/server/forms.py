@@ -10,12 +10,20 @@ from starlette.requests import Request
 from penstock.catalog.inputs import FilePart
 
 
+@dataclass(frozen=True, slots=True)
+class UploadedFile:
+    """A file of a form: its name and its bytes."""
+
+    name: str
+    content: bytes
+
+
 @dataclass(slots=True)
 class Form:
     """The parts of a form: texts and files by name, and the files in order."""
 
     values: dict[str, object] = field(default_factory=dict)
-    files: list[FilePart] = field(default_factory=list)
+    files: list[UploadedFile] = field(default_factory=list)
 
 
 async def read_form(request: Request) -> Form:
@@ -32,9 +40,9 @@ async def read_form(request: Request) -> Form:
                 content = await value.read()
                 if not content and not value.filename:
                     continue
-                part = FilePart(value.filename or name, content)
-                form.values[name] = part
-                form.files.append(part)
+                file_name = value.filename or name
+                form.values[name] = FilePart(file_name, content)
+                form.files.append(UploadedFile(file_name, content))
             else:
                 form.values[name] = value
     return form

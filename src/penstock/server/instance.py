@@ -10,8 +10,6 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from penstock.errors import NotFound
-from penstock.expr import ExpressionError
-from penstock.ports.platform import Caller
 from penstock.server.replies import json_reply, offload
 from penstock.server.services import Services
 from penstock.server.shapes import page_json
@@ -46,23 +44,25 @@ class InstanceRoutes:
 
     async def configs(self, request: Request) -> Response:
         services = self._services
-        return json_reply({
-            "uuid": services.uuid,
-            "version": services.version,
-            "edition": "OSS",
-            "chartDefaultDuration": "PT24H",
-            "isCustomDashboardsEnabled": False,
-            "isAnonymousUsageEnabled": False,
-            "isUiAnonymousUsageEnabled": False,
-            "isBasicAuthInitialized": True,
-            "isAiEnabled": False,
-            "isConcurrencyViewEnabled": True,
-            "systemNamespace": "system",
-            "hiddenLabelsPrefixes": ["system.", "internal."],
-            "preview": {"initial": 100, "max": 5000},
-            "pluginsHash": len(services.plugin_names()),
-            "url": services.url,
-        })
+        return json_reply(
+            {
+                "uuid": services.uuid,
+                "version": services.version,
+                "edition": "OSS",
+                "chartDefaultDuration": "PT24H",
+                "isCustomDashboardsEnabled": False,
+                "isAnonymousUsageEnabled": False,
+                "isUiAnonymousUsageEnabled": False,
+                "isBasicAuthInitialized": True,
+                "isAiEnabled": False,
+                "isConcurrencyViewEnabled": True,
+                "systemNamespace": "system",
+                "hiddenLabelsPrefixes": ["system.", "internal."],
+                "preview": {"initial": 100, "max": 5000},
+                "pluginsHash": len(services.plugin_names()),
+                "url": services.url,
+            }
+        )
 
     async def login_configs(self, request: Request) -> Response:
         return json_reply({"isBasicAuthInitialized": True})
@@ -100,7 +100,7 @@ class InstanceRoutes:
             execution_id = body.get("executionId")
             if execution_id:
                 return self._services.evaluate(tenant, str(execution_id), None, text)
-            caller = Caller(tenant, str(body.get("namespace") or ""), str(body.get("flowId") or ""))
-            return str(self._services.renderer.text(text, {}, caller=caller))
-        except ExpressionError as error:
+            place = (str(body.get("namespace") or ""), str(body.get("flowId") or ""))
+            return self._services.evaluate_outside(tenant, *place, text)
+        except ValueError as error:
             return str(error)

@@ -107,9 +107,11 @@ class LogRoutes:
         least = _least(request)
         lines: asyncio.Queue[LogEntry] = asyncio.Queue()
         loop = asyncio.get_running_loop()
-        stop = self._services.feed.on_log(
-            lambda entry: loop.call_soon_threadsafe(lines.put_nowait, entry), names["execution"]
-        )
+
+        def tell(entry: LogEntry) -> None:
+            loop.call_soon_threadsafe(lines.put_nowait, entry)
+
+        stop = self._services.feed.on_log(tell, names["execution"])
 
         async def events() -> AsyncIterator[bytes]:
             try:

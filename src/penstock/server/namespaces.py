@@ -42,12 +42,14 @@ class KeyValueRoutes:
         names = request.path_params
         found = await offload(self._keys.get, names["tenant"], names["namespace"], names["key"])
         row = found.row
-        return json_reply({
-            "type": row.type,
-            "value": found.wire,
-            "revision": row.revision,
-            "updated": row.updated,
-        })
+        return json_reply(
+            {
+                "type": row.type,
+                "value": found.wire,
+                "revision": row.revision,
+                "updated": row.updated,
+            }
+        )
 
     async def write(self, request: Request) -> Response:
         names = request.path_params
@@ -99,15 +101,17 @@ class KeyValueRoutes:
 
 
 def _entry(row: KvRow) -> Json:
-    return without_nulls({
-        "namespace": row.namespace,
-        "key": row.key,
-        "revision": row.revision,
-        "description": row.description,
-        "creationDate": row.created,
-        "updateDate": row.updated,
-        "expirationDate": row.expires,
-    })
+    return without_nulls(
+        {
+            "namespace": row.namespace,
+            "key": row.key,
+            "revision": row.revision,
+            "description": row.description,
+            "creationDate": row.created,
+            "updateDate": row.updated,
+            "expirationDate": row.expires,
+        }
+    )
 
 
 class FileRoutes:

@@ -121,6 +121,7 @@ class Services:
     triggers: TriggerDesk
     webhooks: Webhooks
     evaluate: Callable[[str, str, str | None, str], str]
+    evaluate_outside: Callable[[str, str, str, str], str]
     clock: Clock
     login: Login
     plugin_names: Callable[[], list[str]] = lambda: []

@@ -63,17 +63,13 @@ class TriggerRoutes:
         wanted = paging(request.query_params)
         asked = filters(request.query_params, legacy=TRIGGER_LEGACY)
         tenant = request.path_params["tenant"]
-        found = await offload(
-            self._desk.search, tenant, asked, sort=wanted.sort, page=wanted.page, size=wanted.size
-        )
+        found = await offload(self._desk.search, tenant, asked, sort=wanted.sort, page=wanted.page, size=wanted.size)
         shown = await offload(self._with_definitions, tenant, found.results)
         return json_reply(page_json(shown, found.total))
 
     def _with_definitions(self, tenant: str, states: Sequence[TriggerState]) -> list[Json]:
         locked = self._desk.locked(states)
-        return [
-            {"trigger": self._definition(tenant, state), "state": state_of(state, locked)} for state in states
-        ]
+        return [{"trigger": self._definition(tenant, state), "state": state_of(state, locked)} for state in states]
 
     def _definition(self, tenant: str, state: TriggerState) -> Json:
         shelved = self._services.shelf.current(tenant, state.namespace, state.flow_id)
@@ -109,9 +105,7 @@ class TriggerRoutes:
         return await self._journal(request, asked, page=wanted.page, size=wanted.size)
 
     async def _journal(self, request: Request, asked: Sequence[object], *, page: int, size: int) -> Response:
-        found = await offload(
-            self._desk.evaluations, request.path_params["tenant"], asked, page=page, size=size
-        )
+        found = await offload(self._desk.evaluations, request.path_params["tenant"], asked, page=page, size=size)
         return json_reply(page_json(found.results, found.total))
 
     async def next_dates(self, request: Request) -> Response:
@@ -239,25 +233,27 @@ class TriggerRoutes:
 
 def state_of(state: TriggerState, locked: set[TriggerKey]) -> Json:
     """A trigger's row as clients know it; the 1.x names of the dates beside those of 2.0."""
-    return without_nulls({
-        "tenantId": state.tenant_id,
-        "namespace": state.namespace,
-        "flowId": state.flow_id,
-        "triggerId": state.trigger_id,
-        "updatedAt": state.updated,
-        "evaluatedAt": state.evaluated,
-        "nextEvaluationDate": state.next_date,
-        "nextExecutionDate": state.next_date,
-        "lastTriggeredDate": state.last_triggered,
-        "date": state.last_triggered,
-        "backfill": state.backfill,
-        "stopAfter": state.stop_after or None,
-        "executionId": state.execution_id,
-        "workerId": state.worker_id,
-        "disabled": state.disabled,
-        "locked": state.key in locked,
-        "kind": state.kind,
-    })
+    return without_nulls(
+        {
+            "tenantId": state.tenant_id,
+            "namespace": state.namespace,
+            "flowId": state.flow_id,
+            "triggerId": state.trigger_id,
+            "updatedAt": state.updated,
+            "evaluatedAt": state.evaluated,
+            "nextEvaluationDate": state.next_date,
+            "nextExecutionDate": state.next_date,
+            "lastTriggeredDate": state.last_triggered,
+            "date": state.last_triggered,
+            "backfill": state.backfill,
+            "stopAfter": state.stop_after or None,
+            "executionId": state.execution_id,
+            "workerId": state.worker_id,
+            "disabled": state.disabled,
+            "locked": state.key in locked,
+            "kind": state.kind,
+        }
+    )
 
 
 def _key(request: Request) -> TriggerKey:

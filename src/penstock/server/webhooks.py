@@ -30,7 +30,10 @@ class WebhookRoutes:
     def routes(self) -> list[Route]:
         base = "/api/v1/{tenant}/executions/webhook/{namespace}/{flow}/{key}"
         methods = ["GET", "POST", "PUT"]
-        return [Route(base, self.receive, methods=methods), Route(f"{base}/{{path:path}}", self.receive, methods=methods)]
+        return [
+            Route(base, self.receive, methods=methods),
+            Route(f"{base}/{{path:path}}", self.receive, methods=methods),
+        ]
 
     async def receive(self, request: Request) -> Response:
         names = request.path_params

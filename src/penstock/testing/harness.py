@@ -46,7 +46,11 @@ class MemoryArchive:
 
     def output_keys(self, execution_id: str, owner: str, task_id: str, prefix: tuple[str, ...]) -> Sequence[str]:
         depth = len(prefix)
-        found = [p[depth] for o, t, p in self.outputs if o == owner and t == task_id and p[:depth] == prefix and len(p) > depth]
+        found = [
+            p[depth]
+            for o, t, p in self.outputs
+            if o == owner and t == task_id and p[:depth] == prefix and len(p) > depth
+        ]
         return list(dict.fromkeys(found))
 
     def output_tasks(self, execution_id: str, owner: str) -> Sequence[str]:
@@ -104,7 +108,9 @@ class Harness:
     jobs: sent and not answered, oldest first. launches: subflows asked for. timers: pending, by key.
     """
 
-    def __init__(self, source: str, *, inputs: Mapping[str, object] | None = None, seed: int = 0, chunk: int = 250) -> None:
+    def __init__(
+        self, source: str, *, inputs: Mapping[str, object] | None = None, seed: int = 0, chunk: int = 250
+    ) -> None:
         self.plan = Plan(parse_flow(source, types=installed()).flow, 1)
         self.clock = ManualClock()
         self.archive = MemoryArchive()
@@ -115,7 +121,7 @@ class Harness:
         self.decisions: list[Decision] = []
         self.logs: list[str] = []
         self._waiting: deque[c.AnyCommand] = deque()
-        self._random = random.Random(seed)  # noqa: S311
+        self._random = random.Random(seed)
         self._count = 0
         self._slots = 0
         self._around = Surroundings(chunk=chunk)
@@ -221,7 +227,9 @@ class Harness:
         state = State.SUCCESS
         try:
             if job.kind is JobKind.EVALUATE:
-                values = {k: render_value(v, self._render_context(job), typed=True) for k, v in (job.templates or {}).items()}
+                values = {
+                    k: render_value(v, self._render_context(job), typed=True) for k, v in (job.templates or {}).items()
+                }
             else:
                 state, outputs = (script or self.play)(job)
         except ExpressionError as fault:
@@ -288,9 +296,7 @@ def replay(harness: Harness) -> ExecutionState:
     from penstock.engine.apply import apply
 
     raw = msgspec.json.encode([[type(event).__name__, event] for event in harness.events])
-    decoded = [
-        msgspec.convert(body, getattr(e, name), strict=False) for name, body in msgspec.json.decode(raw)
-    ]
+    decoded = [msgspec.convert(body, getattr(e, name), strict=False) for name, body in msgspec.json.decode(raw)]
     first = decoded[0]
     assert isinstance(first, e.ExecutionCreated)
     state = ExecutionState(harness.plan, first.execution, first.context)

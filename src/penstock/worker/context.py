@@ -175,7 +175,7 @@ class AttemptContext:
     @property
     def metrics(self) -> AttemptMetrics:
         if self._metrics is None:
-            self._metrics = AttemptMetrics(self.job, now=self._equipment.now)
+            self._metrics = AttemptMetrics(self.job, now=self._equipment.now, secrets=self.secrets)
         return self._metrics
 
     @property

@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
+import msgspec
+
 from penstock.expr import mask
 from penstock.model.entries import LogEntry, MetricEntry, MetricKind
 from penstock.model.job import Job
@@ -157,11 +159,12 @@ class AttemptLog:
 class AttemptMetrics:
     """The metrics of one attempt."""
 
-    __slots__ = ("_job", "_now", "_waiting")
+    __slots__ = ("_job", "_now", "_secrets", "_waiting")
 
-    def __init__(self, job: Job, *, now: Callable[[], datetime]) -> None:
+    def __init__(self, job: Job, *, now: Callable[[], datetime], secrets: Secrets) -> None:
         self._job = job
         self._now = now
+        self._secrets = secrets
         self._waiting: list[MetricEntry] = []
 
     def counter(self, name: str, value: float = 1, /, **tags: str) -> None:
@@ -193,9 +196,14 @@ class AttemptMetrics:
         )
 
     def take(self) -> list[MetricEntry]:
-        """The values since the last call."""
+        """The values since the last call, secrets in names and tags masked."""
         taken, self._waiting = self._waiting, []
-        return taken
+        return [self._masked(entry) for entry in taken] if taken and self._secrets.all() else taken
+
+    def _masked(self, entry: MetricEntry) -> MetricEntry:
+        hide = self._secrets.mask
+        tags = {hide(key): hide(value) for key, value in entry.tags.items()}
+        return msgspec.structs.replace(entry, name=hide(entry.name), tags=tags)
 
 
 def _pieces(text: str) -> list[str]:

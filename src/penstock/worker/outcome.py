@@ -80,8 +80,9 @@ def result_of(outcome: Outcome, context: AttemptContext, *, equipment: Equipment
     values = outcome.values
     if context.has_secrets:
         error = context.secrets.mask(error) if error else error
+        change = context.secrets.mask if equipment.settings.mask_outputs else str
+        children = [_changed_child(child, change) for child in children]
         if outputs:
-            change = context.secrets.mask if equipment.settings.mask_outputs else str
             outputs = {name: changed_texts(value, change) for name, value in outputs.items()}
         if values:
             values = {name: plain_texts(value) for name, value in values.items()}
@@ -126,6 +127,11 @@ def changed_texts(value: object, change: Callable[[str], str]) -> object:
 def plain_texts(value: object) -> object:
     """`value` with marked secrets as ordinary texts, unmasked: for what the system itself goes on with."""
     return changed_texts(value, str)
+
+
+def _changed_child(child: ChildRun, change: Callable[[str], str]) -> ChildRun:
+    outputs = {name: changed_texts(value, change) for name, value in (child.outputs or {}).items()}
+    return ChildRun(run=child.run, outputs=outputs or None)
 
 
 def _dynamic(run: DynamicRun, job: Job, equipment: Equipment, *, now: datetime) -> ChildRun:

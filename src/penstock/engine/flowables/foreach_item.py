@@ -106,7 +106,9 @@ class ItemSubflowsBehaviour(SequentialBehaviour):
             return
         stop = min(scope.planned, scope.cursor + draft.moment.around.chunk)
         templates = _templates(node.task)
-        overrides = {str(index): {"taskrun": self._taskrun(draft, run, node, index)} for index in range(scope.cursor, stop)}
+        overrides = {
+            str(index): {"taskrun": self._taskrun(draft, run, node, index)} for index in range(scope.cursor, stop)
+        }
         if needs_outside(templates):
             wanted = dict.fromkeys(overrides, templates)
             ask_worker(draft, wanted, run, node, purpose="items", overrides=overrides)
@@ -179,4 +181,3 @@ class ItemSubflowsBehaviour(SequentialBehaviour):
             "executionBase": run.id,
         }
         draft.emit(e.OutputsSet(run.id, outputs))
-

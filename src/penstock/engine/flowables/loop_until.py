@@ -117,4 +117,3 @@ def _length(value: object) -> timedelta | None:
     if value is None or isinstance(value, timedelta):
         return value
     return parse_duration(str(value))
-

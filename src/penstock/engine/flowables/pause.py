@@ -186,5 +186,3 @@ def decide_approval(
         draft.emit(e.AttemptNumberRaised())
         release(draft, run, State.RUNNING, through=State.RESTARTED)
     draft.later(advance, run.id)
-
-

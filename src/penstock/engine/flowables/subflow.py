@@ -14,7 +14,7 @@ from penstock.engine.results import end_attempt
 from penstock.engine.runs import end_run, fail_run
 from penstock.model import flowables as f
 from penstock.model.execution import Label, TaskRun
-from penstock.model.state import TERMINATED, State
+from penstock.model.state import State
 from penstock.model.task import LogLevel, Task
 
 TAKEN_OVER = frozenset({State.FAILED, State.KILLED, State.WARNING, State.PAUSED})

@@ -89,7 +89,9 @@ def read_new_labels(value: object) -> list[Label]:
         try:
             value = msgspec.json.decode(value)
         except msgspec.DecodeError as error:
-            raise ValueError(f"labels must be a map, a list of key and value, or their JSON, found `{value}`") from error
+            raise ValueError(
+                f"labels must be a map, a list of key and value, or their JSON, found `{value}`"
+            ) from error
     if isinstance(value, Mapping):
         pairs = [(str(k), v) for k, v in value.items()]
     elif isinstance(value, Sequence):

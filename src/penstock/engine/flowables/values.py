@@ -30,7 +30,9 @@ def read_list(rendered: object) -> list[object]:
         try:
             rendered = msgspec.json.decode(rendered)
         except msgspec.DecodeError as error:
-            raise BadValues(f"expected a list or a text that holds a JSON array, found `{shorten(rendered)}`") from error
+            raise BadValues(
+                f"expected a list or a text that holds a JSON array, found `{shorten(rendered)}`"
+            ) from error
     if isinstance(rendered, Sequence) and not isinstance(rendered, str | bytes):
         return list(rendered)
     raise BadValues(f"expected a list or a text that holds a JSON array, found `{shorten(rendered)}`")

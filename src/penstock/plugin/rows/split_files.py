@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-
-
 from penstock.plugin.rows.split import Rule, split
 
 if TYPE_CHECKING:
