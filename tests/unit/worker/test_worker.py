@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import threading
 from collections.abc import Awaitable
 from datetime import timedelta
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -290,3 +292,40 @@ def test_every_job_is_reported_once_whatever_is_killed(kinds: list[str], killed_
         by_id = {r.task_run_id: r.state for r in desk.notes.results}
         assert all(by_id[str(n)] is State.KILLED for n in range(len(kinds)) if n >= killed_after)
         desk.notes.wait_until(lambda _: desk.worker.busy == 0)
+
+
+def test_secrets_in_metrics_and_stored_values_are_plain_and_masked(desk: TaskDesk) -> None:
+    desk.platform.secret_texts["K"] = "hidden-text"
+    result = desk.run_type(
+        "io.kestra.plugin.core.metric.Publish",
+        metrics=[{"type": "counter", "name": "n", "value": 1, "tags": {"t": "is {{ secret('K') }}"}}],
+    )
+    assert result.metrics[0].tags == {"t": "is ******"}
+    assert b"hidden-text" not in msgspec.json.encode([result.metrics, result.logs, result.outputs])
+
+
+FORMS = [
+    "{{ s }}", "a{{ s }}b", "{{ s | upper }}{{ s }}", "{{ s | base64encode }}", "{{ ('x' ~ s) | base64encode }}",
+    "{{ s | urlencode }}", "{{ s | json }}", "{{ {'k': s} | json }}", "{{ [s, s] }}", "{{ s | trim }}",
+    "{{ s | title }}{{ s }}",
+    "{{ s | replace({'-': '-'}) }}", "https://u:{{ s }}@host/?t={{ s | urlencode }}", "{{ s ~ s }}",
+    "{{ render('{{ s }}') }}",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("way", ["output", "log", "error", "nested"])
+def test_no_form_of_a_secret_leaves_the_worker(desk: TaskDesk, form: str, way: str) -> None:
+    desk.platform.secret_texts["S"] = "pa55-w0rd/with+signs"
+    template = "{% set s = secret('S') %}" + form
+    kinds: dict[str, tuple[str, dict[str, object]]] = {
+        "output": (RETURN, {"format": template}),
+        "log": (LOG, {"message": template}),
+        "error": ("io.kestra.plugin.core.execution.Fail", {"errorMessage": template}),
+        "nested": ("io.kestra.plugin.core.output.OutputValues", {"values": {"a": {"b": [template]}}}),
+    }
+    kind, properties = kinds[way]
+    result = desk.run_type(kind, {"s": None}, **properties)
+    sent = msgspec.json.encode([result.outputs, result.error, result.logs, result.metrics]).decode()
+    assert "pa55-w0rd" not in sent
+    assert base64.b64encode(b"pa55-w0rd/with+signs").decode() not in sent
