@@ -13,7 +13,7 @@ from datetime import datetime
 from penstock.errors import Conflict, NotFound, Unprocessable
 from penstock.model.entries import LogEntry
 from penstock.model.task import LogLevel
-from penstock.ports.trigger_states import Evaluation, FlowKey, Outcome, PendingFire, TriggerKind
+from penstock.ports.trigger_states import Evaluation, Outcome, PendingFire, TriggerKind
 from penstock.scheduler.conditions import FAULTS, Scene, judge
 from penstock.scheduler.declared import AnyTrigger, DeclaredFlow, is_disabled, kind_of
 from penstock.scheduler.fields import field_of, list_of, text_of
@@ -114,11 +114,6 @@ def request_variables(request: WebhookRequest) -> dict[str, object]:
         "headers": {name: list(values) for name, values in request.headers.items()},
         "parameters": {name: list(values) for name, values in request.parameters.items()},
     }
-
-
-def flow_of(tenant_id: str, namespace: str, flow_id: str) -> FlowKey:
-    """The key of the flow in a webhook's address."""
-    return FlowKey(tenant_id, namespace, flow_id)
 
 
 def _key(trigger: AnyTrigger, render: Renderer) -> str | None:
