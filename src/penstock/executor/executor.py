@@ -473,7 +473,8 @@ class Executor:
                 self._set_aside(c.Continue(execution_id=execution_id), error, gathering)
             if self._commit(gathering, []):
                 self._release(gathering, [])
-            if state.execution.state is State.QUEUED:
+            state = self._residents.peek(execution_id)
+            if state is not None and state.execution.state is State.QUEUED:
                 self._inbox.append((_Fill(execution_id=execution_id, key=flow_key(state.execution)), None))
 
 
