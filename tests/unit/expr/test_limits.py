@@ -1,4 +1,3 @@
-# ruff: noqa: E501 - one case a line
 """Hostile templates: each ends with a LimitReached (or another error of the room), soon and without growing."""
 
 from __future__ import annotations
