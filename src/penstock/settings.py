@@ -29,6 +29,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     envs_prefix: environment variables with it are seen as `envs.*`.
     retention_days: executions older than this are removed; 0 keeps them for ever.
     allowed_files: folders that `file:///` URIs may name.
+    plugins: settings of plugins by name; `scripts.docker-fallback: process` runs script tasks as processes of this machine
+        where no container engine answers, `scripts.default-runner` names the runner of tasks that name none.
     """
 
     home: str = ".penstock"
@@ -48,6 +50,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     envs_prefix: str = "ENV_"
     retention_days: int = 30
     allowed_files: list[str] = []
+    plugins: dict[str, object] = msgspec.field(default_factory=lambda: {"scripts.docker-fallback": "process"})
 
     @property
     def folder(self) -> Path:

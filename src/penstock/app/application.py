@@ -238,6 +238,7 @@ class App:
                 threads=settings.threads,
                 work_folder=(settings.folder / "work").absolute(),
                 timezone=settings.timezone,
+                plugins={"process.environment": self._process_environment(), **settings.plugins},
                 allowed_files=[Path(folder) for folder in settings.allowed_files],
             ),
         )
@@ -297,6 +298,10 @@ class App:
         if found.error is not None:
             raise ValueError(found.error)
         return found.result or ""
+
+    def _process_environment(self) -> dict[str, str]:
+        """What processes of script tasks see of the environment: everything but secrets and our own settings."""
+        return {k: v for k, v in self.env.items() if not k.startswith(("SECRET_", "PENSTOCK_"))}
 
     # -- life ------------------------------------------------------------------------------------------------------
 
