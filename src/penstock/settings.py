@@ -28,6 +28,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     globals, kestra: what templates see under these names.
     envs_prefix: environment variables with it are seen as `envs.*`.
     retention_days: executions older than this are removed; 0 keeps them for ever.
+    retention: policies that come before that one, each with `keep` (an ISO duration or `forever`) and optionally
+        `namespace`, `labels`, `states` and `kinds`.
     allowed_files: folders that `file:///` URIs may name.
     plugins: settings of plugins by name; `scripts.docker-fallback: process` runs script tasks as processes of this machine
         where no container engine answers, `scripts.default-runner` names the runner of tasks that name none.
@@ -49,6 +51,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     kestra: dict[str, object] = {}
     envs_prefix: str = "ENV_"
     retention_days: int = 30
+    retention: list[dict[str, object]] = []
     allowed_files: list[str] = []
     plugins: dict[str, object] = msgspec.field(default_factory=lambda: {"scripts.docker-fallback": "process"})
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from penstock.app.housekeeping import Housekeeper
 from penstock.app.plans import PlanShelf
 from penstock.app.triggers import WebhookDoor, WorkerTriggers
 from penstock.blobs import LocalBlobs
@@ -27,6 +28,7 @@ from penstock.catalog.platform import Parts as PlatformParts
 from penstock.catalog.purging import Purger
 from penstock.catalog.rendering import Renderer
 from penstock.catalog.rendering import Settings as RenderSettings
+from penstock.catalog.retention import Retention, parse_policies
 from penstock.catalog.runs import ExecutionDesk
 from penstock.catalog.secrets import SecretStore
 from penstock.catalog.vault import Vault, load_or_create_key, secrets_of_environment
@@ -77,6 +79,13 @@ class App:
         self.worker = Worker(self.queue, self.executor, equipment)
         self.queue.on_kill(self.worker.kill)
         self._scheduler(equipment)
+        self.housekeeper = Housekeeper(
+            retention=self._retention(),
+            purges=self.store.purges,
+            key_values=self.key_values,
+            triggers=self.store.trigger_states,
+            clock=self.clock,
+        )
         self.evaluator = Evaluator(
             self.renderer,
             shelf=self.shelf,
@@ -299,6 +308,21 @@ class App:
             raise ValueError(found.error)
         return found.result or ""
 
+    def _retention(self) -> Retention | None:
+        """The policies of the settings; none when everything is kept for ever and nothing else is said."""
+        days = self.settings.retention_days
+        policies = parse_policies(self.settings.retention, default=timedelta(days=days) if days else None)
+        if not days and not self.settings.retention:
+            return None
+        return Retention(
+            policies,
+            purger=self.purger,
+            purges=self.store.purges,
+            reads=self.store.reads,
+            blobs=self.blobs,
+            clock=self.clock,
+        )
+
     def _process_environment(self) -> dict[str, str]:
         """What processes of script tasks see of the environment: everything but secrets and our own settings."""
         return {k: v for k, v in self.env.items() if not k.startswith(("SECRET_", "PENSTOCK_"))}
@@ -310,9 +334,11 @@ class App:
         self.executor.start()
         self.worker.start()
         self.scheduler.start()
+        self.housekeeper.start()
 
     def stop(self, *, grace: timedelta = timedelta(seconds=10)) -> None:
         """End: no new work, what runs may finish within `grace`, then the store is closed."""
+        self.housekeeper.stop()
         self.scheduler.stop()
         self.trigger_runner.close()
         self.worker.stop(grace=grace)
