@@ -45,6 +45,7 @@ from penstock.model.execution import TaskRun
 from penstock.plugin.registry import installed
 from penstock.ports.flows import FlowRow
 from penstock.ports.platform import Caller
+from penstock.ports.reads import Filter
 from penstock.ports.trigger_states import FlowKey, TriggerKey
 from penstock.scheduler import Defaults, Firing, FlowLauncher, Scheduler, ShelfFlows, Triggers, renderers, zone_of
 from penstock.settings import Settings, environment
@@ -165,6 +166,8 @@ class App:
             random=random.random,
             around=self.around,
             keeper=self.keeper,
+            created_since=self._created_since,
+            open_file=self.resolver_of_files.open,
             listens=lambda *flow: self.scheduler.listens(FlowKey(*flow)),
             on_transition=lambda: self.scheduler.wake(),
         )
@@ -322,6 +325,15 @@ class App:
             blobs=self.blobs,
             clock=self.clock,
         )
+
+    def _created_since(self, tenant: str, namespace: str, flow_id: str, since: datetime) -> int:
+        """Executions of a flow created since a moment, the one that asks included."""
+        asked = [
+            Filter("namespace", "EQUALS", namespace),
+            Filter("flowId", "EQUALS", flow_id),
+            Filter("startDate", "GREATER_THAN_OR_EQUAL_TO", since.isoformat()),
+        ]
+        return self.store.reads.search_executions(tenant, asked, sort=[], page=1, size=1).total + 1
 
     def _process_environment(self) -> dict[str, str]:
         """What processes of script tasks see of the environment: everything but secrets and our own settings."""

@@ -43,7 +43,6 @@ def _execution_reopened(state: ExecutionState, event: e.ExecutionReopened) -> No
     execution = state.execution
     execution.closed = False
     execution.scope = event.scope
-    execution.held = execution.retrying = 0
     state.touched.execution = True
 
 
@@ -196,6 +195,7 @@ def _task_run_moved(state: ExecutionState, event: e.TaskRunMoved) -> None:
     run = state.runs[event.run_id]
     _move(state, run, event.state, event.at)
     if event.state in TERMINATED:
+        run.awaiting = None
         _count_out(state, run, event.state)
 
 
@@ -252,7 +252,10 @@ def _task_run_revived(state: ExecutionState, event: e.TaskRunRevived) -> None:
         run.scope = event.scope
     if event.ended_tasks and state.needs_dag_memory(run.id):
         state.dag_done[run.id] = set(event.ended_tasks)
-    _move(state, run, event.state, event.at)
+    if run.state is event.state:
+        _touch(state, run)
+    else:
+        _move(state, run, event.state, event.at)
     if event.state not in TERMINATED:
         state.children.setdefault(run.parent_id or "", {})[run.id] = None
 

@@ -7,7 +7,7 @@ from penstock.engine import events as e
 from penstock.engine.draft import Draft
 from penstock.engine.flowables.pause import decide_approval, resume
 from penstock.engine.holding import let_go
-from penstock.engine.lifecycle import finish, run_tasks, set_out
+from penstock.engine.lifecycle import end_now, run_tasks, set_out
 from penstock.engine.plan import Kind
 from penstock.errors import BadRequest, Conflict, NotFound, Unprocessable
 from penstock.model.execution import Label, TaskRun, merge_labels
@@ -25,7 +25,8 @@ def pause(draft: Draft, command: c.PauseExecution) -> None:
 def resume_execution(draft: Draft, command: c.ResumeExecution) -> None:
     """Resume the first PAUSED Pause, or an execution paused by hand."""
     execution = draft.state.execution
-    if execution.state is not State.PAUSED:
+    waits_after_end = execution.state in TERMINATED and execution.held > 0
+    if execution.state is not State.PAUSED and not waits_after_end:
         raise Conflict(f"Execution '{execution.id}' is not paused, can't resume it")
     run = _paused_run(draft, command.task_run_id)
     if run is None:
@@ -111,7 +112,7 @@ def unqueue(draft: Draft, command: c.Unqueue) -> None:
     if command.state is State.RUNNING:
         _leave_queue(draft)
     elif command.state in (State.CANCELLED, State.FAILED):
-        finish(draft, command.state)
+        end_now(draft, command.state)
     else:
         raise Unprocessable(f"Expected RUNNING, CANCELLED or FAILED, found {command.state}")
 

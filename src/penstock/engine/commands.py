@@ -151,6 +151,14 @@ class CheckChild(Command, frozen=True, kw_only=True):
     task_run_id: str
 
 
+class RecountItems(Command, frozen=True, kw_only=True):
+    """After a crash: the subflows of a ForEachItem as they are; those from `missing` on were never made."""
+
+    task_run_id: str
+    tally: dict[State, int]
+    missing: int | None = None
+
+
 class LaunchAgain(Command, frozen=True, kw_only=True):
     """After a crash: the execution a task run waits for was never made, ask for it again."""
 
@@ -179,7 +187,12 @@ class ReplayExecution(Command, frozen=True, kw_only=True):
 
 
 class Proceed(Command, frozen=True, kw_only=True):
-    """A replayed execution sets out from the task runs it was given."""
+    """A replayed execution sets out from the task runs it was given.
+
+    values: what its loops go over, with their keys, by task run id.
+    """
+
+    values: Mapping[str, tuple[list[str], list[str] | None]] = {}
 
 
 class Abort(Command, frozen=True, kw_only=True):

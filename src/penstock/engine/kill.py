@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from penstock.engine import events as e
 from penstock.engine.draft import Draft
-from penstock.engine.runs import close_attempt, end_run
+from penstock.engine.runs import end_run, stop_run
 from penstock.engine.scopes import advance
 from penstock.errors import Conflict
 from penstock.model.execution import TaskRun
@@ -25,6 +25,8 @@ def kill_asked(draft: Draft, *, cascade: bool) -> None:
         if not cascade:
             raise Conflict(f"Cannot kill execution '{execution.id}': it has ended already in {execution.state}.")
         draft.decision.cascade = True
+        # What still runs after an Exit is told to stop; afterExecution goes on.
+        draft.decision.kills.extend(run.id for run in draft.state.live() if not run.force_execution)
         return
     kill(draft, cascade=cascade)
 
@@ -42,7 +44,6 @@ def kill(draft: Draft, *, cascade: bool) -> None:
         draft.emit(e.EvaluationAnswered(""))
     for run in draft.state.live():
         if run.scope is None and not _owned(run, cascade=cascade):
-            close_attempt(draft, run, State.KILLED)
             end_run(draft, run, State.KILLED)
     for run in reversed(draft.state.live()):
         if run.scope is not None and not draft.state.children.get(run.id) and run.awaiting != "working_directory":
@@ -55,14 +56,13 @@ def _owned(run: TaskRun, *, cascade: bool) -> bool:
     """Whether somebody will report the end of a task run: a worker, or a child execution that is killed too."""
     if run.child_id is not None and run.state is State.RUNNING:
         return cascade
-    return run.state in (State.SUBMITTED, State.RUNNING) and run.awaiting is None
+    return run.state in (State.SUBMITTED, State.RUNNING) and run.awaiting in (None, "job")
 
 
 def settle_after_recovery(draft: Draft) -> None:
     """A kill that a crash interrupted: no worker runs anything of it any more."""
     for run in reversed(draft.state.live()):
-        if run.scope is None and run.child_id is None:
-            close_attempt(draft, run, State.KILLED)
+        if run.child_id is None and not draft.state.children.get(run.id):
             end_run(draft, run, State.KILLED)
     draft.decision.cascade = True
     draft.later(advance, "")
@@ -73,6 +73,5 @@ def grace_over(draft: Draft) -> None:
     if draft.state.execution.state is not State.KILLING:
         return
     for run in reversed(draft.state.live()):
-        close_attempt(draft, run, State.KILLED)
-        draft.emit(e.TaskRunMoved(run.id, State.KILLED, draft.moment.now))
+        stop_run(draft, run, State.KILLED)
     draft.later(advance, "")

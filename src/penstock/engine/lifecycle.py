@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from penstock.engine import events as e
 from penstock.engine.commands import StartExecution
 from penstock.engine.draft import Draft
+from penstock.engine.holding import go_on
 from penstock.engine.rendering import ask_worker, needs_outside, render_here
-from penstock.engine.runs import close_attempt
+from penstock.engine.runs import stop_run, worker_owns
 from penstock.engine.scopes import advance
 from penstock.engine.sla import check_assertions, set_deadlines
 from penstock.expr import ExpressionError
-from penstock.model.duration import format_clock
+from penstock.model.duration import format_clock, format_duration
 from penstock.model.execution import Branch, Scope
 from penstock.model.state import TERMINATED, State
 from penstock.model.task import LogLevel
@@ -35,9 +36,29 @@ def set_out(draft: Draft, *, forced: bool = False) -> None:
         draft.emit(e.TimerSet("schedule", execution.schedule_date))
         return
     set_deadlines(draft)
-    if not forced and not _take_slot(draft):
+    if not forced and not (_within_quotas(draft) and _take_slot(draft)):
         return
     run_tasks(draft)
+
+
+def set_out_again(draft: Draft) -> None:
+    """A restarted or replayed execution goes on from its task runs, after the same checks (engine.md 3.1, 5.1)."""
+    set_deadlines(draft)
+    if _take_slot(draft):
+        run_tasks(draft)
+
+
+def _within_quotas(draft: Draft) -> bool:
+    """Whether the flow's quotas leave room; the first that is exceeded ends the execution (engine.md 3.1)."""
+    for quota in draft.plan.flow.quotas or ():
+        if draft.moment.created_since(draft.moment.now - quota.duration) <= quota.limit:
+            continue
+        length = format_duration(quota.duration)
+        state = State.CANCELLED if str(quota.behavior) == "CANCEL" else State.FAILED
+        draft.log(LogLevel.ERROR, f"Execution is {state} due to {length} quota limit exceeded")
+        finish(draft, state)
+        return False
+    return True
 
 
 def _take_slot(draft: Draft) -> bool:
@@ -57,17 +78,17 @@ def _take_slot(draft: Draft) -> bool:
         return False
     if behavior == "FAIL":
         draft.log(LogLevel.ERROR, "Execution is FAILED due to concurrency limit exceeded")
-    finish(draft, State.CANCELLED if behavior == "CANCEL" else State.FAILED)
+    end_now(draft, State.CANCELLED if behavior == "CANCEL" else State.FAILED)
     return False
 
 
 def run_tasks(draft: Draft) -> None:
-    """RUNNING, and on to the first tasks."""
+    """RUNNING, and on to the first tasks, or to those it stands at."""
     draft.emit(e.ExecutionMoved(State.RUNNING, draft.moment.now))
     if draft.state.execution.scope.planned < 0:
         draft.emit(e.ScopeOpened("", Scope(planned=len(draft.plan.root.lists["tasks"]))))
     if check_assertions(draft):
-        draft.later(advance, "")
+        go_on(draft)
 
 
 def tasks_over(draft: Draft, state: State) -> None:
@@ -136,10 +157,8 @@ def finish(draft: Draft, state: State) -> None:
 def end_now(draft: Draft, state: State) -> None:
     """End the execution at once, whatever it is at: live task runs that no worker runs end with it (Exit, CANCEL, SLA)."""
     for run in reversed(draft.state.live()):
-        if run.state in (State.SUBMITTED, State.RUNNING) and run.scope is None and run.child_id is None:
-            continue
-        close_attempt(draft, run, state)
-        draft.emit(e.TaskRunMoved(run.id, state, draft.moment.now))
+        if not worker_owns(draft, run):
+            stop_run(draft, run, state)
     finish(draft, state)
 
 
@@ -160,5 +179,11 @@ def close(draft: Draft) -> None:
 
 
 def deadline_keys(draft: Draft) -> list[str]:
-    """Timers that belong to the execution itself."""
-    return [*(f"sla:{sla.id}" for sla in draft.plan.deadlines), "grace"] if draft.plan.deadlines else []
+    """Timers that belong to the execution itself and may still wait."""
+    execution = draft.state.execution
+    keys = [f"sla:{sla.id}" for sla in draft.plan.deadlines]
+    if execution.schedule_date is not None:
+        keys.append("schedule")
+    if any(change.state is State.KILLING for change in execution.histories):
+        keys.append("grace")
+    return keys

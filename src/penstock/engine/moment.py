@@ -38,12 +38,12 @@ class Archive(OutputsReader, Protocol):
         """One task run."""
         ...
 
-    def read_lines(self, uri: str) -> list[str]:
+    def read_lines(self, execution_id: str, uri: str) -> list[str]:
         """The lines of a text file in internal storage."""
         ...
 
-    def read_records(self, uri: str, start: int, count: int) -> list[str]:
-        """Records `start`… of a file of values in internal storage, as JSON text."""
+    def read_records(self, execution_id: str, uri: str) -> list[str]:
+        """The records of a file of values, as text or JSON text."""
         ...
 
 
@@ -71,6 +71,7 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
     """The present: what a step may know beside the state and the command.
 
     slots_used: executions of the same flow that hold a slot of its concurrency limit.
+    created_since: executions of the same flow created since a moment, this one included.
     """
 
     now: datetime
@@ -79,6 +80,7 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
     archive: Archive
     around: Surroundings
     slots_used: Callable[[], int] = lambda: 0
+    created_since: Callable[[datetime], int] = lambda since: 0
 
     def render_context(self, variables: Mapping[str, object]) -> RenderContext:
         """What templates are rendered in: no outside functions, no clock but `now`."""

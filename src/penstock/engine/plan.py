@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum, auto
 
+from penstock.engine.listeners import conditional_tasks
 from penstock.model import flowables as f
 from penstock.model.execution import Branch
 from penstock.model.flow import Flow
@@ -166,7 +167,7 @@ def _build_root(plan: Plan, flow: Flow) -> Node:
     root.lists["finally"] = builder.children(flow.finally_ or (), root, Branch.FINALLY)
     after = list(flow.after_execution or ())
     for listener in flow.listeners or ():
-        after.extend(listener.tasks)
+        after.extend(conditional_tasks(listener))
     root.lists["after"] = builder.children(after, root, Branch.AFTER)
     return root
 

@@ -8,12 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
+import msgspec
+
 from penstock.engine import commands as c
 from penstock.engine import events as e
 from penstock.engine.apply import fresh
 from penstock.engine.draft import Draft
-from penstock.engine.holding import go_on
+from penstock.engine.lifecycle import set_out_again
 from penstock.engine.plan import Kind, Node, Plan
+from penstock.engine.runs import end_wait
+from penstock.engine.scopes import advance
 from penstock.errors import Conflict, Unprocessable
 from penstock.model.execution import (
     Attempt,
@@ -28,6 +32,10 @@ from penstock.model.execution import (
     merge_labels,
 )
 from penstock.model.state import TERMINATED, State, StateChange
+
+
+_WHOLE = frozenset({Kind.WORKING_DIRECTORY, Kind.LOOP_UNTIL, Kind.RUNNABLE, Kind.SUBFLOW})
+"""Task runs that begin anew as a whole: what lies below them is made again."""
 
 
 def restart(draft: Draft) -> None:
@@ -87,12 +95,13 @@ def _handler(plan: Plan, run: TaskRun, runs: Sequence[TaskRun]) -> bool:
 def _leaves(plan: Plan, failed: Sequence[TaskRun]) -> list[TaskRun]:
     """The failed task runs that begin anew: the deepest ones, or the block that is restarted as a whole."""
     parents = {r.parent_id for r in failed if r.parent_id}
-    whole = {r.id for r in failed if _kind(plan, r) in (Kind.WORKING_DIRECTORY, Kind.LOOP_UNTIL)}
+    whole = {r.id for r in failed if _kind(plan, r) in _WHOLE}
     return [r for r in failed if r.parent_id not in whole and (r.id in whole or r.id not in parents)]
 
 
 def _kind(plan: Plan, run: TaskRun) -> Kind:
-    return _node(plan, run).kind
+    """The kind of a task run; those a worker made itself are in no plan."""
+    return _node(plan, run).kind if run.task_id in plan.by_id else Kind.RUNNABLE
 
 
 def _node(plan: Plan, run: TaskRun) -> Node:
@@ -106,8 +115,9 @@ def _reopen(draft: Draft, runs: Sequence[TaskRun], leaves: Sequence[TaskRun], *,
     alive = _ancestors(leaves, by_id)
     restarting = {r.id for r in leaves}
     removed = _superseded(draft.plan, runs, restarting)
-    for run_id in removed:
-        draft.emit(e.TaskRunRemoved(run_id))
+    for run in runs:
+        if run.id in removed:
+            _forget(draft, run)
     kept = [r for r in runs if r.id not in removed]
     assumed = dict.fromkeys(restarting, restarted) if restarted in TERMINATED else {}
     active = restarting - assumed.keys()
@@ -120,21 +130,35 @@ def _reopen(draft: Draft, runs: Sequence[TaskRun], leaves: Sequence[TaskRun], *,
     labels = merge_labels(draft.state.context.labels, [Label("system.restarted", "true")])
     draft.emit(e.LabelsSet(labels))
     draft.emit(e.ExecutionMoved(State.RESTARTED, now))
-    draft.emit(e.ExecutionMoved(State.RUNNING, now))
     for run in sorted(alive.values(), key=lambda r: r.sequence):
         node = _node(draft.plan, run)
         scope = rebuilt_scope(node, run, kept, active, alive, assumed)
-        done = frozenset(r.task_id for r in kept if r.parent_id == run.id and r.id not in active | alive.keys())
+        done = frozenset(r.task_id for r in kept if r.parent_id == run.id and _over(r, active, alive, assumed))
         draft.emit(e.TaskRunRevived(run, State.RUNNING, now, scope, done))
         _reload_values(draft, run, node)
     for run in leaves:
         _bring_back(draft, run, restarted, now)
-    go_on(draft)
+    set_out_again(draft)
+
+
+def _forget(draft: Draft, run: TaskRun) -> None:
+    if run.id in draft.state.runs and run.state not in TERMINATED:
+        end_wait(draft, run)
+        draft.decision.kills.append(run.id)
+    draft.emit(e.TaskRunRemoved(run.id))
+
+
+def _over(run: TaskRun, active: set[str], alive: Mapping[str, TaskRun], assumed: Mapping[str, State]) -> bool:
+    """Whether a kept task run counts as ended."""
+    if run.id in assumed:
+        return True
+    return run.state in TERMINATED and run.id not in active and run.id not in alive
 
 
 def _cancel(draft: Draft, run: TaskRun, root: Scope, now: datetime) -> None:
     draft.emit(e.TaskRunRevived(run, State.CANCELLED, now))
     draft.emit(e.ExecutionMoved(State.CANCELLED, now))
+    draft.later(advance, "")
 
 
 def _bring_back(draft: Draft, run: TaskRun, restarted: State, now: datetime) -> None:
@@ -143,6 +167,12 @@ def _bring_back(draft: Draft, run: TaskRun, restarted: State, now: datetime) -> 
         if run.attempts:
             last = Attempt(state=restarted, histories=[*run.attempts[-1].histories, StateChange(restarted, now)])
             draft.emit(e.AttemptsSet(run.id, [*run.attempts[:-1], last]))
+        return
+    end_wait(draft, run)
+    if run.state is State.PAUSED and _kind(draft.plan, run) is Kind.PAUSE and run.scope is not None:
+        # Kestra's rule (engine.md 3.11, 5.4): a Pause that has been PAUSED is not paused a second time.
+        scope = msgspec.structs.replace(run.scope, choice=str(State.RUNNING))
+        draft.emit(e.TaskRunRevived(run, State.RUNNING, now, scope))
         return
     draft.emit(e.TaskRunRevived(run, State.RESTARTED, now))
 
@@ -186,8 +216,9 @@ def rebuilt_scope(
     parent_id = parent.id if parent is not None else None
     old = parent.scope if parent is not None else None
     children = [r for r in runs if r.parent_id == parent_id and r.branch is Branch.TASKS and not r.dynamic]
-    active = [r for r in children if r.id in restarting or r.id in alive]
-    over = [r for r in children if r not in active]
+    over = [r for r in children if _over(r, restarting, alive, assumed or {})]
+    ended = {r.id for r in over}
+    active = [r for r in children if r.id not in ended]
     tally: dict[State, int] = {}
     for run in over:
         state = (assumed or {}).get(run.id, run.state)
@@ -305,28 +336,65 @@ def _from_task_run(
     chosen = by_id.get(task_run_id)
     if chosen is None:
         raise Unprocessable(f"Task run id '{task_run_id}' not found in execution '{execution.parent_id}'")
+    while chosen.task_id not in plan.by_id and chosen.parent_id:
+        chosen = by_id[chosen.parent_id]  # made by a worker: the task that made it runs again
     alive = _ancestors([chosen], by_id)
     kept = [r for r in runs if not _after(plan, r, chosen, by_id, alive)]
+    alive |= {r.id: r for r in kept if r.id != chosen.id and _goes_on(plan, r)}
+    restarting = {chosen.id} | {r.id for r in kept if r.state not in TERMINATED and r.id not in alive}
+    below = {r.id for r in kept if any(line.id in restarting for line in _line(r, by_id)[1:])}
+    kept = [r for r in kept if r.id not in below]
     ids = {r.id: new_id() for r in kept}
-    copies: list[TaskRun] = []
-    for run in kept:
-        if run.id == chosen.id or run.id in alive:
-            continue
-        copies.append(_copy(run, ids))
-    restarting = {chosen.id}
-    for run in [*sorted(alive.values(), key=lambda r: r.sequence), chosen]:
-        copy = _copy(run, ids)
-        copy.state = State.RUNNING if run.id in alive else State.RESTARTED
-        copy.histories = [*copy.histories, StateChange(copy.state, now)]
-        if run.id in alive:
-            copy.scope = rebuilt_scope(_node(plan, run), run, kept, restarting, alive)
-        copies.append(copy)
+    copies = [_renewed(plan, run, kept, restarting, alive, ids=ids, now=now) for run in kept]
     execution.scope = rebuilt_scope(plan.root, None, kept, restarting, alive)
     execution.sequence = max((r.sequence for r in copies), default=0)
     execution.state = State.RESTARTED
     execution.histories = [*execution.histories, StateChange(State.RESTARTED, now)]
     copies.sort(key=lambda r: r.sequence)
     return Replayed(execution, context, copies, {new: old for old, new in ids.items()})
+
+
+_SCOPES_THAT_GO_ON = frozenset(
+    {
+        Kind.SEQUENTIAL, Kind.PARALLEL, Kind.DAG, Kind.IF, Kind.SWITCH, Kind.FOR_EACH, Kind.FOR_EACH_ITEM, Kind.LOOP,
+        Kind.ITERATION,
+    }
+)  # fmt: skip
+
+
+def _goes_on(plan: Plan, run: TaskRun) -> bool:
+    """Whether a copy of a running flowable goes on from its children; whatever else runs begins anew."""
+    return run.state is State.RUNNING and run.scope is not None and _kind(plan, run) in _SCOPES_THAT_GO_ON
+
+
+def _renewed(
+    plan: Plan,
+    run: TaskRun,
+    kept: Sequence[TaskRun],
+    restarting: set[str],
+    alive: Mapping[str, TaskRun],
+    *,
+    ids: Mapping[str, str],
+    now: datetime,
+) -> TaskRun:
+    """The copy of one task run: as it ended, going on, or RESTARTED (with a RESUBMITTED attempt if it still ran)."""
+    copy = _copy(run, ids)
+    if run.id in alive:
+        copy.scope = rebuilt_scope(_node(plan, run), run, kept, restarting, alive)
+        _turn(copy, State.RUNNING, now)
+    elif run.id in restarting:
+        if copy.attempts and copy.attempts[-1].state not in TERMINATED:
+            copy.attempts[-1].state = State.RESUBMITTED
+            copy.attempts[-1].histories.append(StateChange(State.RESUBMITTED, now))
+        copy.scope = copy.child_id = copy.awaiting = None
+        _turn(copy, State.RESTARTED, now)
+    return copy
+
+
+def _turn(copy: TaskRun, state: State, now: datetime) -> None:
+    if copy.state is not state:
+        copy.state = state
+        copy.histories.append(StateChange(state, now))
 
 
 def _copy(run: TaskRun, ids: Mapping[str, str]) -> TaskRun:

@@ -13,8 +13,8 @@ from penstock.engine.draft import Draft, Replay
 from penstock.engine.lifecycle import take_outputs
 from penstock.engine.plan import Kind, Node
 from penstock.engine.retry import next_attempt
-from penstock.engine.runs import close_attempt, end_run, fail_run, pass_condition, refuse, settle
-from penstock.model.execution import Attempt, RunKind, TaskRun
+from penstock.engine.runs import close_attempt, end_run, fail_run, pass_condition, refuse, settle, stop_run
+from penstock.model.execution import Attempt, Branch, RunKind, TaskRun
 from penstock.model.job import ChildRun, Result, Started
 from penstock.model.state import TERMINATED, State, StateChange
 from penstock.model.task import LogLevel, RetryBehavior
@@ -104,7 +104,7 @@ def end_attempt(draft: Draft, run: TaskRun, node: Node, state: State, *, log_fil
     if state is State.FAILED and node.retry is not None and node.kind in _RETRIED_KINDS:
         chance = draft.moment.random()
         due = next_attempt(node.retry, run, draft.state.execution, now=draft.moment.now, chance=chance)
-        if due is not None and draft.state.execution.state not in TERMINATED:
+        if due is not None and _may_retry(draft, run, node.retry.behavior):
             close_attempt(draft, run, state, log_file=log_file)
             if node.retry.behavior is RetryBehavior.CREATE_NEW_EXECUTION:
                 _retry_anew(draft, run, due)
@@ -114,10 +114,19 @@ def end_attempt(draft: Draft, run: TaskRun, node: Node, state: State, *, log_fil
     end_run(draft, run, settle(node, state, run), log_file=log_file)
 
 
+def _may_retry(draft: Draft, run: TaskRun, behavior: RetryBehavior) -> bool:
+    """After the end of an execution only afterExecution tasks are tried again, and never as a new execution."""
+    if draft.state.execution.state not in TERMINATED:
+        return True
+    return run.force_execution and behavior is RetryBehavior.RETRY_FAILED_TASK
+
+
 def _retry(draft: Draft, run: TaskRun, due: datetime) -> None:
     draft.emit(e.TaskRunRetrying(run.id, draft.moment.now))
     if draft.state.execution.state is State.RUNNING:
         draft.emit(e.ExecutionMoved(State.RETRYING, draft.moment.now))
+    if run.child_id is not None:
+        draft.emit(e.ChildLinked(run.id, None))  # a Subflow starts a new child for each attempt (engine.md 9.5)
     draft.emit(e.TimerSet(f"retry:{run.id}", due, run.stamp))
 
 
@@ -134,8 +143,7 @@ def _retry_anew(draft: Draft, run: TaskRun, due: datetime) -> None:
         parent_id = parent.parent_id
     others = [r for r in draft.state.live() if r not in ancestors]
     for other in [*reversed(others), *ancestors]:
-        close_attempt(draft, other, State.RETRIED)
-        draft.emit(e.TaskRunMoved(other.id, State.RETRIED, now))
+        stop_run(draft, other, State.RETRIED)
     draft.decision.kills.append(None)
     draft.rules.finish(draft, State.RETRIED)
 
@@ -162,6 +170,8 @@ def _evaluated(draft: Draft, run: TaskRun, node: Node, result: Result) -> None:
     if result.state is not State.SUCCESS or result.values is None:
         _evaluation_failed(draft, run, node, purpose, result.error or "the evaluation failed")
         return
+    if purpose in ("run_if", "start") and run.branch is not Branch.ASIDE and not draft.may_start(node):
+        return  # held meanwhile: it is entered anew when the execution goes on
     if purpose == "run_if":
         pass_condition(draft, run, node, result.values["runIf"])
     elif purpose == "start":
@@ -187,6 +197,8 @@ def _flow_evaluated(draft: Draft, result: Result) -> None:
         return
     state = State(execution.awaiting.partition(":")[2])
     draft.emit(e.EvaluationAnswered(""))
+    if not draft.may_start(draft.plan.root):
+        return  # held meanwhile: asked for again when the execution goes on
     if result.state is not State.SUCCESS or result.values is None:
         draft.log(LogLevel.ERROR, f"Failed to render output values: {result.error}")
         draft.rules.finish(draft, State.FAILED)

@@ -14,6 +14,9 @@ from penstock.model.job import Job, JobKind
 from penstock.model.state import TERMINATED, State, StateChange
 from penstock.model.task import LogLevel
 
+_WAITS = {Kind.LOOP_UNTIL: ("loop",), Kind.PAUSE: ("pause", "expire"), Kind.APPROVAL: ("expire",)}
+"""Names of the timers a PAUSED task run may have set."""
+
 
 def create_run(
     draft: Draft,
@@ -76,7 +79,7 @@ def enter(draft: Draft, run: TaskRun, node: Node) -> None:
     if run.kind is RunKind.ITERATION:
         begin(draft, run, node)
         return
-    if draft.state.execution.breakpoints and stops_here(draft, run):
+    if draft.state.execution.breakpoints and not node.after and stops_here(draft, run):
         hold_at_breakpoint(draft, run)
         return
     if node.run_if is None:
@@ -233,10 +236,36 @@ def end_run(
     now = draft.moment.now
     if outputs is not None:
         draft.emit(e.OutputsSet(run.id, outputs))
+    end_wait(draft, run)
     close_attempt(draft, run, state, log_file=log_file)
     parent_id = run.parent_id or ""
     draft.emit(e.TaskRunMoved(run.id, state, now))
     draft.later(draft.rules.child_ended, parent_id, run)
+
+
+def stop_run(draft: Draft, run: TaskRun, state: State) -> None:
+    """End a task run without a word to its parent: the parent is ending, too."""
+    end_wait(draft, run)
+    close_attempt(draft, run, state)
+    draft.emit(e.TaskRunMoved(run.id, state, draft.moment.now))
+
+
+def end_wait(draft: Draft, run: TaskRun) -> None:
+    """Clear the timers a task run waits for: a retry, a pause, the next round of a loop."""
+    if run.state is State.RETRYING:
+        draft.emit(e.TimerCleared(f"retry:{run.id}"))
+    elif run.state is State.PAUSED:
+        for name in _WAITS.get(draft.state.node_of(run).kind, ()):
+            draft.emit(e.TimerCleared(f"{name}:{run.id}"))
+
+
+def worker_owns(draft: Draft, run: TaskRun) -> bool:
+    """Whether a worker has the task run and will report its end."""
+    if run.state not in (State.SUBMITTED, State.RUNNING) or run.child_id is not None:
+        return False
+    if run.awaiting is not None:
+        return run.awaiting in ("job", "working_directory")
+    return run.scope is None
 
 
 def close_attempt(draft: Draft, run: TaskRun, state: State, *, log_file: str | None = None) -> None:

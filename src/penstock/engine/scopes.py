@@ -9,7 +9,7 @@ from __future__ import annotations
 from penstock.engine import events as e
 from penstock.engine.draft import Draft
 from penstock.engine.plan import Kind, Node
-from penstock.engine.runs import create_run, end_run, settle
+from penstock.engine.runs import create_run, end_run, settle, stop_run, worker_owns
 from penstock.model.execution import Branch, Scope, TaskRun
 from penstock.model.state import TERMINATED, WORST_FIRST, State
 
@@ -129,7 +129,10 @@ def orphan_children(draft: Draft, run_id: str, state: State) -> None:
     for child_id in list(draft.state.children.get(run_id, ())):
         child = draft.state.runs[child_id]
         orphan_children(draft, child_id, state)
-        now = draft.moment.now
-        if child.attempts and child.attempts[-1].state not in TERMINATED and child.scope is not None:
-            draft.emit(e.AttemptMoved(child_id, state, now))
-        draft.emit(e.TaskRunOrphaned(child_id, state, now))
+        if child.awaiting is None and worker_owns(draft, child):
+            draft.emit(e.TaskRunOrphaned(child_id, state, draft.moment.now))
+        else:
+            stop_run(draft, child, state)
+    execution = draft.state.execution
+    if execution.state is State.RETRYING and not execution.retrying:
+        draft.emit(e.ExecutionMoved(State.RUNNING, draft.moment.now))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from penstock.engine import events as e
 from penstock.engine.rendering import render_here
-from penstock.engine.runs import as_condition, close_attempt
+from penstock.engine.runs import as_condition, stop_run
 from penstock.expr import ExpressionError, truthy
 from penstock.model.duration import format_duration
 from penstock.model.execution import Label, merge_labels
@@ -29,7 +29,7 @@ def deadline_due(draft: Draft, sla_id: str) -> None:
     """A deadline has come: a violation unless the execution is over."""
     execution = draft.state.execution
     sla = next((s for s in draft.plan.deadlines if s.id == sla_id), None)
-    if sla is None or execution.state in TERMINATED:
+    if sla is None or execution.state in TERMINATED or execution.state is State.KILLING:
         return
     length = format_duration(draft.moment.now - execution.histories[0].date)
     reason = f"execution duration of {length} exceed the maximum duration of {format_duration(sla.duration)}."
@@ -38,7 +38,7 @@ def deadline_due(draft: Draft, sla_id: str) -> None:
 
 def check_assertions(draft: Draft) -> bool:
     """Evaluate every EXECUTION_ASSERTION; whether the execution goes on. Of several violations only the first acts."""
-    if not draft.plan.assertions or draft.state.execution.state in TERMINATED:
+    if not draft.plan.assertions or draft.killing or draft.state.execution.state in TERMINATED:
         return True
     acted = False
     for sla in draft.plan.assertions:
@@ -69,10 +69,8 @@ def violate(draft: Draft, sla: Sla, reason: str, *, acts: bool) -> bool:
 
 def _end_by_sla(draft: Draft, state: State) -> None:
     """Every live task run ends at once with `state`; workers are told to stop, started executions are killed."""
-    now = draft.moment.now
     for run in reversed(draft.state.live()):
-        close_attempt(draft, run, state)
-        draft.emit(e.TaskRunMoved(run.id, state, now))
+        stop_run(draft, run, state)
     draft.decision.kills.append(None)
     draft.decision.cascade = True
     draft.rules.finish(draft, state)

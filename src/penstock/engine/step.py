@@ -33,10 +33,10 @@ from penstock.engine.flowables.working_directory import WorkingDirectoryBehaviou
 from penstock.engine.holding import go_on
 from penstock.engine.moment import Moment
 from penstock.engine.plan import Kind
-from penstock.engine.runs import close_attempt, enter, fail_run, job_of, prepare
+from penstock.engine.runs import enter, fail_run, job_of, prepare, stop_run
 from penstock.engine.state import ExecutionState
-from penstock.model.execution import Attempt
-from penstock.model.job import JobKind, Result, Started
+from penstock.model.execution import Attempt, Branch, TaskRun
+from penstock.model.job import Result, Started
 from penstock.model.state import TERMINATED, State, StateChange
 from penstock.model.task import LogLevel
 
@@ -98,26 +98,38 @@ def recover(state: ExecutionState, moment: Moment) -> Decision:
     A task run that a worker had begun gets a RESUBMITTED attempt and another try; results of the lost try are late.
     """
     draft = Draft(state, moment, RULES)
-    for run in list(state.runs.values()):
-        if run.state in TERMINATED:
-            continue
-        node = state.node_of(run)
-        if run.awaiting is not None:
-            _ask_again(draft, run.id)
-        elif run.state is State.SUBMITTED:
-            draft.decision.jobs.append(job_of(draft, run, node))
-        elif run.state is State.RUNNING and node.kind is Kind.RUNNABLE:
-            _resubmit(draft, run.id)
-        elif run.child_id is not None and run.state is State.RUNNING:
-            _launch_again(draft, run.id)
-    if state.execution.state is State.KILLING:
+    execution = state.execution
+    if execution.state is State.KILLING:
         draft.decision.kills.append(None)
         kill.settle_after_recovery(draft)
-    elif state.execution.state is State.RUNNING or state.execution.state in TERMINATED:
-        go_on(draft)
-    elif state.execution.state is State.CREATED:
+        return draft.finish()
+    if execution.awaiting is not None:
+        draft.emit(e.EvaluationAnswered(""))
+    for run in list(state.runs.values()):
+        if run.id in state.runs and run.state not in TERMINATED:
+            _take_up(draft, run)
+    if execution.state is State.CREATED:
         lifecycle.set_out(draft)
+    elif execution.state in (State.RUNNING, State.RETRYING) or execution.state in TERMINATED:
+        go_on(draft)
     return draft.finish()
+
+
+def _take_up(draft: Draft, run: TaskRun) -> None:
+    """One live task run after a crash."""
+    node = draft.plan.by_id.get(run.task_id)
+    if draft.state.execution.state in TERMINATED and not run.force_execution:
+        stop_run(draft, run, State.KILLED)  # it still ran after an Exit: nobody waits for it
+    elif node is None:
+        draft.emit(e.TaskRunRemoved(run.id))  # made by the lost worker: the task that made it runs again
+    elif run.awaiting is not None:
+        _ask_again(draft, run.id)
+    elif run.state is State.SUBMITTED:
+        draft.decision.jobs.append(job_of(draft, run, node))
+    elif run.state is State.RUNNING and node.kind is Kind.RUNNABLE:
+        _resubmit(draft, run.id)
+    elif run.state is State.RUNNING and (node.kind is Kind.ITEM_SUBFLOWS or run.child_id is not None):
+        draft.decision.continues.append(c.CheckChild(execution_id=draft.state.execution.id, task_run_id=run.id))
 
 
 def _resubmit(draft: Draft, run_id: str) -> None:
@@ -140,22 +152,14 @@ def _ask_again(draft: Draft, run_id: str) -> None:
     node = draft.state.node_of(run)
     purpose = run.awaiting or ""
     draft.emit(e.EvaluationAnswered(run_id))
-    if purpose == "run_if":
-        enter(draft, run, node)
-    elif purpose == "working_directory":
-        draft.emit(e.EvaluationAsked(run_id, purpose))
-        draft.decision.jobs.append(job_of(draft, run, node, JobKind.WORKING_DIRECTORY))
-    elif purpose in ("start", "job"):
+    if purpose == "working_directory":
+        for removed in draft.moment.archive.descendants(draft.state.execution.id, run_id):
+            draft.emit(e.TaskRunRemoved(removed))
         prepare(draft, run, node)
-    else:
+    elif purpose in ("start", "job") and draft.may_start(node):
+        prepare(draft, run, node)
+    elif run.scope is not None:
         draft.later(scopes.advance, run_id)
-
-
-def _launch_again(draft: Draft, run_id: str) -> None:
-    run = draft.state.runs[run_id]
-    node = draft.state.node_of(run)
-    if node.kind is Kind.SUBFLOW:
-        draft.decision.continues.append(c.CheckChild(execution_id=draft.state.execution.id, task_run_id=run.id))
 
 
 def _launch_once_more(draft: Draft, command: c.LaunchAgain) -> None:
@@ -204,8 +208,18 @@ def _retry_due(draft: Draft, run_id: str) -> None:
     execution = draft.state.execution
     if execution.state is State.RETRYING and not execution.retrying:
         draft.emit(e.ExecutionMoved(State.RUNNING, now))
-    if execution.state in (State.RUNNING, State.RETRYING):
+    if execution.state in (State.RUNNING, State.RETRYING) or run.force_execution or run.branch is Branch.ASIDE:
         enter(draft, run, draft.state.node_of(run))
+
+
+def _items_recounted(draft: Draft, command: c.RecountItems) -> None:
+    run = draft.state.runs.get(command.task_run_id)
+    if run is None or run.state is not State.RUNNING or run.awaiting is not None:
+        return
+    node = draft.state.node_of(run)
+    behaviour = BEHAVIOURS[node.kind]
+    if isinstance(behaviour, ItemSubflowsBehaviour):
+        behaviour.recounted(draft, run, node, command)
 
 
 def _start(draft: Draft, command: c.StartExecution) -> None:
@@ -220,14 +234,15 @@ def _abort(draft: Draft, command: c.Abort) -> None:
     draft.log(LogLevel.ERROR, command.reason)
     draft.decision.kills.append(None)
     for run in reversed(draft.state.live()):
-        close_attempt(draft, run, State.FAILED)
-        draft.emit(e.TaskRunMoved(run.id, State.FAILED, draft.moment.now))
-    lifecycle.finish(draft, State.FAILED)
+        stop_run(draft, run, State.FAILED)
+    lifecycle.finish(draft, State.KILLED if draft.killing else State.FAILED)
+    draft.later(scopes.advance, "")
 
 
 def _proceed(draft: Draft, command: c.Proceed) -> None:
-    draft.emit(e.ExecutionMoved(State.RUNNING, draft.moment.now))
-    go_on(draft)
+    for run_id, (values, keys) in command.values.items():
+        draft.emit(e.ValuesPlanned(run_id, values, keys))
+    lifecycle.set_out_again(draft)
 
 
 def _child_changed(draft: Draft, command: c.ChildChanged) -> None:
@@ -260,6 +275,7 @@ _HANDLERS: dict[type[Any], Callable[[Draft, Any], None]] = {
     c.Proceed: _proceed,
     c.Abort: _abort,
     c.ChildChanged: _child_changed,
+    c.RecountItems: _items_recounted,
     c.ChildRefused: _child_refused,
     c.KillExecution: lambda draft, command: kill.kill_asked(draft, cascade=command.cascade),
     c.PauseExecution: changes.pause,

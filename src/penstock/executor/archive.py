@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import BinaryIO
 
 import msgspec
 
@@ -16,11 +17,19 @@ from penstock.ports.journal import Journal
 class StoredArchive:
     """`engine.moment.Archive` over the journal and internal storage. Lookups of outputs are safe from any thread."""
 
-    def __init__(self, journal: Journal, blobs: Blobs, keeper: OutputKeeper, residents: Residents) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        blobs: Blobs,
+        keeper: OutputKeeper,
+        residents: Residents,
+        open_file: Callable[[str, str, str], BinaryIO] | None = None,
+    ) -> None:
         self._journal = journal
         self._blobs = blobs
         self._keeper = keeper
         self._residents = residents
+        self._open_file = open_file
 
     def output(self, execution_id: str, owner: str, task_id: str, path: tuple[str, ...]) -> Mapping[str, object] | None:
         row = self._journal.output(execution_id, owner, task_id, path)
@@ -66,16 +75,21 @@ class StoredArchive:
                 below.add(run.id)
         return [run.id for run in reversed(ordered) if run.id in below and run.id != run_id]
 
-    def read_lines(self, uri: str) -> list[str]:
-        text = self._blobs.get("main", uri).decode()
+    def read_lines(self, execution_id: str, uri: str) -> list[str]:
+        text = self._blobs.get(self._tenant(execution_id), uri).decode()
         return [line for line in text.splitlines() if line]
 
-    def read_records(self, uri: str, start: int, count: int) -> list[str]:
+    def read_records(self, execution_id: str, uri: str) -> list[str]:
         from penstock.plugin.rows import read_rows
 
-        with self._blobs.open("main", uri) as source:
-            rows = [_as_text(row) for row in read_rows(source, name=uri.rpartition("/")[2] or "rows.ion")]
-        return rows[start:] if count < 0 else rows[start : start + count]
+        with self._open(execution_id, uri) as source:
+            return [_as_text(row) for row in read_rows(source, name=uri.rpartition("/")[2] or "rows.ion")]
+
+    def _open(self, execution_id: str, uri: str) -> BinaryIO:
+        state = self._residents.peek(execution_id)
+        if self._open_file is not None and state is not None:
+            return self._open_file(state.execution.tenant_id, state.execution.namespace, uri)
+        return self._blobs.open(self._tenant(execution_id), uri)
 
     def _tenant(self, execution_id: str) -> str:
         state = self._residents.peek(execution_id)

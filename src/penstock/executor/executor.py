@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import datetime
+from typing import BinaryIO
 
 import msgspec
 
@@ -62,6 +63,8 @@ class Entries(msgspec.Struct, frozen=True):
 class Parts(msgspec.Struct, frozen=True):
     """What an executor is made of.
 
+    created_since: how many executions of (tenant, namespace, flow) were created since a moment, for quotas.
+    open_file: opens a file that a flow names (`kestra://`, `nsfile://`, `file://`) for (tenant, namespace).
     most_steps: commands one commit may hold. listens: whether a Flow trigger may react to a flow's executions.
     on_transition: told after a commit that outbox rows are there.
     """
@@ -77,6 +80,8 @@ class Parts(msgspec.Struct, frozen=True):
     random: Callable[[], float]
     around: Surroundings
     keeper: OutputKeeper
+    created_since: Callable[[str, str, str, datetime], int] = lambda tenant, namespace, flow, since: 0
+    open_file: Callable[[str, str, str], BinaryIO] | None = None
     listens: Listens = lambda tenant, namespace, flow: False
     on_transition: Callable[[], None] = lambda: None
     most_steps: int = 512
@@ -88,7 +93,7 @@ class Executor:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._residents = Residents(parts.journal, parts.plan_of)
-        self.archive = StoredArchive(parts.journal, parts.blobs, parts.keeper, self._residents)
+        self.archive = StoredArchive(parts.journal, parts.blobs, parts.keeper, self._residents, parts.open_file)
         self._slots = Slots(parts.journal)
         self._timers = Timers()
         self._replays = Replays(parts.journal, plan_of=parts.plan_of, new_id=parts.new_id)
@@ -200,6 +205,7 @@ class Executor:
     def _obey(self, item: _Item, gathering: Gathering, answered: list[tuple[Reply, str]]) -> None:
         command, reply = item
         if isinstance(command, Result):
+            command = self._within_limit(command, gathering)
             gathering.entries(command.logs, command.metrics)
         try:
             self._do(command, gathering)
@@ -213,6 +219,16 @@ class Executor:
         else:
             if reply is not None:
                 answered.append((reply, command.execution_id))
+
+    def _within_limit(self, result: Result, gathering: Gathering) -> Result:
+        """The result, or a failure in its stead when its outputs are larger than an administrator allows."""
+        problem = self._parts.keeper.too_large(result.outputs)
+        state = self._residents.peek(result.execution_id)
+        run = state.runs.get(result.task_run_id) if state is not None else None
+        if problem is None or state is None or run is None:
+            return result
+        gathering.batch.logs.append(line(state, run, LogLevel.ERROR, problem, result.ended_at))
+        return msgspec.structs.replace(result, state=State.FAILED, outputs=None, error=problem)
 
     def _do(self, command: c.AnyCommand, gathering: Gathering) -> None:
         special = _SPECIAL.get(type(command))
@@ -242,6 +258,7 @@ class Executor:
             archive=self.archive,
             around=parts.around,
             slots_used=lambda: self._slots.used(flow_key(execution)),
+            created_since=lambda since: parts.created_since(*flow_key(execution), since),
         )
 
     def _absorb(self, state: ExecutionState, decision: Decision, gathering: Gathering) -> None:
@@ -348,7 +365,7 @@ class Executor:
 
     def _replay(self, command: c.ReplayExecution, gathering: Gathering, *, retry: bool = False) -> None:
         source = self._residents.get(command.execution_id)
-        state, outputs = self._replays.make(source, command, self._parts.clock.now(), retry=retry)
+        state, outputs, proceed = self._replays.make(source, command, self._parts.clock.now(), retry=retry)
         if not state.runs:
             start = c.StartExecution(execution_id=command.new_id, execution=state.execution, context=state.context)
             self._start(start, gathering)
@@ -356,7 +373,7 @@ class Executor:
             self._residents.add(state)
             gathering.states[state.execution.id] = state
             gathering.batch.outputs.extend(outputs)
-            self._step(state, c.Proceed(execution_id=state.execution.id), gathering)
+            self._step(state, proceed, gathering)
         if not retry:
             replayed = c.AddSystemLabels(execution_id=command.execution_id, labels=[Label("system.replayed", "true")])
             self._step(source, replayed, gathering)
@@ -433,6 +450,10 @@ class Executor:
         for reply, execution_id in answered:
             state = self._residents.peek(execution_id)
             reply.set_result(_copy(state.execution) if state is not None else None)
+        for row in batch.outputs:
+            if row.uri is not None and row.execution_id in gathering.states:
+                # what lies in internal storage is not kept in memory too
+                gathering.states[row.execution_id].recent.pop((row.owner, row.task_id, row.path), None)
         for state in gathering.states.values():
             state.forget()
         for execution_id in gathering.closed:

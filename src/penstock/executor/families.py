@@ -20,7 +20,7 @@ from penstock.expr import ExpressionError, render_value
 from penstock.model.entries import LogEntry
 from penstock.model.execution import Execution, ExecutionContext, TaskRun
 from penstock.model.flowables import Subflow
-from penstock.model.state import State
+from penstock.model.state import TERMINATED, State
 from penstock.model.task import LogLevel
 from penstock.ports.journal import Journal, OutputRow
 
@@ -125,8 +125,8 @@ class Replays:
 
     def make(
         self, source: ExecutionState, command: c.ReplayExecution, now: datetime, *, retry: bool = False
-    ) -> tuple[ExecutionState, list[OutputRow]]:
-        """The state of the new execution (not yet committed) and the outputs it takes over.
+    ) -> tuple[ExecutionState, list[OutputRow], c.Proceed]:
+        """The state of the new execution (not yet committed), the outputs it takes over, and what sets it going.
 
         Raises:
             Unprocessable: no such task run. NotFound: no such revision.
@@ -147,7 +147,9 @@ class Replays:
         made.execution.id = command.new_id
         if command.breakpoints is not None:
             made.execution.breakpoints = command.breakpoints
-        return self._state(plan, made), self._outputs(head.id, made)
+        state = self._state(plan, made)
+        proceed = c.Proceed(execution_id=command.new_id, values=self._values(head.id, state, made))
+        return state, self._outputs(head.id, made), proceed
 
     def _all_runs(self, source: ExecutionState) -> list[TaskRun]:
         known = {run.id: run for run in self._journal.runs(source.execution.id)}
@@ -160,7 +162,22 @@ class Replays:
         touched = state.touched
         touched.created = touched.execution = touched.context = True
         touched.created_runs = {run.id: run for run in made.runs}
+        for run in state.live():
+            if state.node_of(run).kind is Kind.DAG:
+                ended = (r.task_id for r in made.runs if r.parent_id == run.id and r.state in TERMINATED)
+                state.dag_done[run.id] = set(ended)
         return state
+
+    def _values(
+        self, source_id: str, state: ExecutionState, made: Replayed
+    ) -> dict[str, tuple[list[str], list[str] | None]]:
+        """What the loops that go on go over, as the source has it stored."""
+        found: dict[str, tuple[list[str], list[str] | None]] = {}
+        for run in state.live():
+            if run.scope is not None and state.node_of(run).kind in (Kind.FOR_EACH, Kind.LOOP):
+                stored = self._journal.loop_values(source_id, made.origins[run.id], 0, max(run.scope.planned, 0))
+                found[run.id] = (stored.values, stored.keys)
+        return found
 
     def _outputs(self, source_id: str, made: Replayed) -> list[OutputRow]:
         new_of = {old: new for new, old in made.origins.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -18,27 +18,6 @@ _encoder = msgspec.json.Encoder(enc_hook=str)
 def encode(value: object) -> bytes:
     """`value` as JSON."""
     return _encoder.encode(value)
-
-
-def exceeds(value: object, budget: int) -> int:
-    """What is left of `budget` (characters) after `value`; negative when it certainly is larger. Stops early."""
-    if isinstance(value, str):
-        return budget - len(value)
-    if isinstance(value, bytes):
-        return budget - len(value) * 2
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            budget = exceeds(inner, budget - len(str(key)) - 4)
-            if budget < 0:
-                return budget
-        return budget
-    if isinstance(value, list | tuple):
-        for inner in value:
-            budget = exceeds(inner, budget - 1)
-            if budget < 0:
-                return budget
-        return budget
-    return budget - 8
 
 
 class OutputKeeper:
@@ -65,28 +44,36 @@ class OutputKeeper:
             path=path,
             iteration=run.iteration,
         )
-        if exceeds(value, self._inline // 2) >= 0:
-            row.value = value
-            row.size = self._inline // 2 - exceeds(value, self._inline // 2)
-            return row
-        folder = execution_prefix(execution.namespace, execution.flow_id, execution.id)
-        name = task_file(folder, task_id=run.task_id, task_run_id=run.id, file="outputs.json")
-        return self._store(execution.tenant_id, name, value, row)
+        return self._store(execution.tenant_id, value, row, lambda: _task_place(state, run))
 
     def flow_row(self, state: ExecutionState, value: Mapping[str, object]) -> OutputRow:
         """The row of an execution's outputs."""
         execution = state.execution
         row = OutputRow(execution_id=execution.id, task_run_id="", task_id="")
         folder = execution_prefix(execution.namespace, execution.flow_id, execution.id)
-        return self._store(execution.tenant_id, f"{folder}/outputs.json", value, row)
+        return self._store(execution.tenant_id, value, row, lambda: f"{folder}/outputs.json")
 
-    def _store(self, tenant_id: str, name: str, value: Mapping[str, object], row: OutputRow) -> OutputRow:
+    def too_large(self, value: Mapping[str, object] | None) -> str | None:
+        """Why outputs break the administrator's limit, or None when they keep it (or there is none)."""
+        if self.limit is None or not value:
+            return None
+        size = len(encode(value))
+        if size <= self.limit:
+            return None
+        return (
+            f"The outputs of this task are {size} bytes, the administrator's limit is {self.limit} (setting `outputs_limit`): "
+            "write large results to internal storage and output their URI"
+        )
+
+    def _store(
+        self, tenant_id: str, value: Mapping[str, object], row: OutputRow, place: Callable[[], str]
+    ) -> OutputRow:
         body = encode(value)
         row.size = len(body)
         if len(body) <= self._inline:
             row.value = value
         else:
-            row.uri = self._blobs.put(tenant_id, name, body)
+            row.uri = self._blobs.put(tenant_id, place(), body)
         return row
 
     def read(self, tenant_id: str, row: OutputRow) -> Mapping[str, object]:
@@ -94,3 +81,9 @@ class OutputKeeper:
         if row.uri is None:
             return row.value or {}
         return msgspec.json.decode(self._blobs.get(tenant_id, row.uri), type=dict[str, object])
+
+
+def _task_place(state: ExecutionState, run: TaskRun) -> str:
+    execution = state.execution
+    folder = execution_prefix(execution.namespace, execution.flow_id, execution.id)
+    return task_file(folder, task_id=run.task_id, task_run_id=run.id, file="outputs.json")

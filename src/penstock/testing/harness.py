@@ -75,11 +75,11 @@ class MemoryArchive:
                 found.add(record.id)
         return [r.id for r in reversed(self.runs(execution_id)) if r.id in found and r.id != run_id]
 
-    def read_lines(self, uri: str) -> list[str]:
+    def read_lines(self, execution_id: str, uri: str) -> list[str]:
         return self.files[uri]
 
-    def read_records(self, uri: str, start: int, count: int) -> list[str]:
-        return self.files[uri][start:] if count < 0 else self.files[uri][start : start + count]
+    def read_records(self, execution_id: str, uri: str) -> list[str]:
+        return self.files[uri]
 
     def note(self, state: ExecutionState, event: e.Event) -> None:
         """Keep what an event stores."""

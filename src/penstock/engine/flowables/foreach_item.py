@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from penstock.engine import events as e
-from penstock.engine.commands import ChildChanged, Continue
+from penstock.engine.commands import ChildChanged, Continue, RecountItems
 from penstock.engine.draft import Draft
 from penstock.engine.flowables.sequential import SequentialBehaviour
 from penstock.engine.flowables.subflow import launch_of, raw_labels
@@ -98,7 +98,11 @@ class ItemSubflowsBehaviour(SequentialBehaviour):
         assert isinstance(view, Mapping)
         split = view[split_id]
         assert isinstance(split, Mapping)
-        return draft.moment.archive.read_lines(str(split["splits"])) if split.get("splits") else []
+        return (
+            draft.moment.archive.read_lines(draft.state.execution.id, str(split["splits"]))
+            if split.get("splits")
+            else []
+        )
 
     def grow(self, draft: Draft, run_id: str, node: Node, scope: Scope) -> None:
         run = draft.state.runs[run_id]
@@ -159,10 +163,22 @@ class ItemSubflowsBehaviour(SequentialBehaviour):
         pending = State.CREATED if tally.get(State.CREATED) else State.RUNNING
         tally[pending] = tally.get(pending, 0) - 1
         tally[command.state] = tally.get(command.state, 0) + 1
+        self._count(draft, run, node, tally)
+
+    def recounted(self, draft: Draft, run: TaskRun, node: Node, command: RecountItems) -> None:
+        """After a crash: the count as it is; subflows that were never made are asked for again."""
+        if command.missing is not None:
+            draft.emit(e.CursorMoved(run.id, command.missing))
+        if getattr(node.task, "wait", True):
+            self._count(draft, run, node, command.tally)
+        if run.state not in TERMINATED:
+            self.grow(draft, run.id, node, draft.state.scope_at(run.id))
+
+    def _count(self, draft: Draft, run: TaskRun, node: Node, tally: Mapping[State, int]) -> None:
         draft.emit(e.ItemsCounted(run.id, {state: count for state, count in tally.items() if count}))
         self._report(draft, run)
         ended = sum(count for state, count in tally.items() if state in TERMINATED)
-        if ended >= scope.planned:
+        if ended >= draft.state.scope_at(run.id).planned:
             end_run(draft, run, settle(node, self._verdict(node, tally), run))
 
     def _verdict(self, node: Node, tally: Mapping[State, int]) -> State:

@@ -14,6 +14,8 @@ from penstock.engine.plan import Node
 from penstock.engine.rendering import ask_worker, needs_outside, render_here
 from penstock.engine.runs import as_condition, create_run, end_run, fail_run, settle
 from penstock.engine.scopes import advance, end_scope
+from penstock.engine.state import place_of
+from penstock.errors import CallerError
 from penstock.expr import ExpressionError, truthy
 from penstock.model import flowables as f
 from penstock.model.execution import Branch, RunKind, Scope, TaskRun
@@ -33,10 +35,10 @@ class LoopBehaviour(SequentialBehaviour):
             limit = read_limit(values["limit"])
             rendered = values["values"]
             if is_uri(rendered):
-                texts, keys = draft.moment.archive.read_records(str(rendered).strip(), 0, -1), None
+                texts, keys = draft.moment.archive.read_records(draft.state.execution.id, str(rendered).strip()), None
             else:
                 texts, keys = loop_values(rendered)
-        except BadValues as error:
+        except (BadValues, CallerError) as error:
             fail_run(draft, run, node, f"Failed to process flowable task {run.id}: {error}")
             return
         except ValueError as error:
@@ -77,16 +79,22 @@ class LoopBehaviour(SequentialBehaviour):
             return
         if task.break_when is None or draft.state.scope_at(run_id).choice == "broken":
             return
-        facts = {"executionId": child.id, "state": str(child.state)}
+        facts = {"executionId": child.id, "state": str(child.state), "outputs": self._declared_by(draft, child)}
         try:
             answer = render_here(draft, {"breakWhen": task.break_when}, child, node, iteration=facts)["breakWhen"]
         except ExpressionError as error:
-            fail_run(draft, run, node, f"Failed to evaluate breakWhen of Loop {node.id}: {error}")
+            draft.log(LogLevel.ERROR, f"Failed to evaluate breakWhen of Loop {node.id}: {error}", run)
+            self._end(draft, run, node, State.FAILED)
             return
         if truthy(as_condition(answer)):
             draft.emit(e.ChoiceMade(run_id, "broken"))
             scope = draft.state.scope_at(run_id)
             draft.emit(e.CursorMoved(run_id, scope.planned))
+
+    def _declared_by(self, draft: Draft, child: TaskRun) -> object:
+        """What an iteration that has just ended declared."""
+        entry = draft.state.recent.get(place_of(child), {})
+        return entry.get("outputs", {})
 
     def before_end(self, draft: Draft, run: TaskRun, node: Node, state: State) -> State | None:
         """With `transmitFailed` a failed or killed iteration fails the Loop; WARNING and the rest leave it SUCCESS."""

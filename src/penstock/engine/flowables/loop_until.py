@@ -11,7 +11,7 @@ from penstock.engine.flowables.sequential import SequentialBehaviour
 from penstock.engine.holding import hold, release
 from penstock.engine.plan import Node
 from penstock.engine.rendering import ask_worker, needs_outside, render_here
-from penstock.engine.runs import as_condition, settle
+from penstock.engine.runs import as_condition, end_wait, settle
 from penstock.engine.scopes import advance, end_scope
 from penstock.expr import ExpressionError, truthy
 from penstock.model import flowables as f
@@ -105,6 +105,7 @@ class LoopUntilBehaviour(SequentialBehaviour):
         """Another round: the task runs of the last one are forgotten, with all below them."""
         if run.state is not State.PAUSED:
             return
+        end_wait(draft, run)
         for removed in draft.moment.archive.descendants(draft.state.execution.id, run.id):
             draft.emit(e.TaskRunRemoved(removed))
         scope = draft.state.scope_at(run.id)

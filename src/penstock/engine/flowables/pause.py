@@ -11,15 +11,23 @@ from penstock.engine.flowables.sequential import SequentialBehaviour
 from penstock.engine.holding import hold, let_go, release
 from penstock.engine.lifecycle import end_now
 from penstock.engine.plan import Node
-from penstock.engine.runs import close_attempt, create_run, end_run, fail_run, settle
+from penstock.engine.runs import create_run, end_run, end_wait, fail_run, settle, stop_run
 from penstock.engine.scopes import advance
 from penstock.model import flowables as f
 from penstock.model.duration import parse_duration
 from penstock.model.execution import Branch, Scope, TaskRun
-from penstock.model.state import State
+from penstock.model.state import TERMINATED, State
 from penstock.model.task import Task
 
 _AFTER_WAIT = {"RESUME": State.RUNNING, "WARN": State.WARNING, "FAIL": State.FAILED, "CANCEL": State.CANCELLED}
+
+_AFTER_DECISION = {
+    "CANCEL": State.CANCELLED,
+    "KILL": State.KILLED,
+    "SUCCEED": State.SUCCESS,
+    "WARN": State.WARNING,
+    "FAIL": State.FAILED,
+}
 
 
 class PauseBehaviour(SequentialBehaviour):
@@ -75,8 +83,7 @@ def resume(
 ) -> None:
     """A PAUSED Pause goes on into `to`: RUNNING, or the end its behaviour chose."""
     now = draft.moment.now
-    draft.emit(e.TimerCleared(f"pause:{run.id}"))
-    draft.emit(e.TimerCleared(f"expire:{run.id}"))
+    end_wait(draft, run)
     resumed: dict[str, object] = {"on": now.isoformat().replace("+00:00", "Z"), "to": str(to)}
     if by is not None:
         resumed["by"] = by
@@ -85,9 +92,8 @@ def resume(
         outputs["onResume"] = dict(inputs)
     draft.emit(e.OutputsSet(run.id, outputs))
     draft.emit(e.AttemptNumberRaised())
-    if to is State.CANCELLED:
-        close_attempt(draft, run, to)
-        draft.emit(e.TaskRunMoved(run.id, to, now))
+    if to is State.CANCELLED and draft.state.execution.state not in TERMINATED:
+        stop_run(draft, run, to)
         end_now(draft, State.CANCELLED)
         return
     has_blocks = any(node.lists.get(name) for name in ("tasks", "errors", "finally"))
@@ -148,13 +154,12 @@ class ApprovalBehaviour(PauseBehaviour):
             return state
         scope = draft.state.scope_at(run.id)
         behavior = _behavior_of(node.task, scope.choice or "deny")
-        if behavior in ("CANCEL", "KILL", "SUCCEED"):
-            final = {"CANCEL": State.CANCELLED, "KILL": State.KILLED, "SUCCEED": State.SUCCESS}[behavior]
-            close_attempt(draft, run, final)
-            draft.emit(e.TaskRunMoved(run.id, final, draft.moment.now))
+        final = _AFTER_DECISION.get(behavior, State.SUCCESS)
+        if behavior in ("CANCEL", "KILL", "SUCCEED") and draft.state.execution.state not in TERMINATED:
+            stop_run(draft, run, final)
             end_now(draft, final)
             return None
-        return {"WARN": State.WARNING, "FAIL": State.FAILED}.get(behavior, State.SUCCESS)
+        return final
 
 
 def _behavior_of(task: Task, choice: str) -> str:
@@ -180,7 +185,7 @@ def decide_approval(
     outputs["on"] = draft.moment.now.isoformat().replace("+00:00", "Z")
     outputs.update({k: v for k, v in {"by": by, "comment": comment}.items() if v is not None})
     draft.emit(e.OutputsSet(run.id, outputs))
-    draft.emit(e.TimerCleared(f"expire:{run.id}"))
+    end_wait(draft, run)
     draft.emit(e.ScopeOpened(run.id, Scope(planned=len(node.lists.get(choice, ())), choice=choice)))
     if run.state is State.PAUSED:
         draft.emit(e.AttemptNumberRaised())

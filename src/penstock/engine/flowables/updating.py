@@ -14,10 +14,10 @@ from penstock.engine.flowables.values import as_text
 from penstock.engine.kill import kill
 from penstock.engine.lifecycle import end_now
 from penstock.engine.plan import Node
-from penstock.engine.runs import close_attempt, end_run, fail_run
+from penstock.engine.runs import end_run, fail_run, stop_run
 from penstock.model import flowables as f
 from penstock.model.execution import Label, TaskRun, merge_labels
-from penstock.model.state import State
+from penstock.model.state import TERMINATED, State
 from penstock.model.task import Task
 
 
@@ -66,16 +66,15 @@ class UpdatingBehaviour(SequentialBehaviour):
 
 def leave(draft: Draft, run: TaskRun, state: State) -> None:
     """Exit: this task run, its ancestors and the execution take the state; nothing more starts but afterExecution."""
+    if draft.state.execution.state in TERMINATED:
+        end_run(draft, run, state)  # in afterExecution there is nothing left to leave
+        return
     if state is State.KILLED:
-        close_attempt(draft, run, state)
-        draft.emit(e.TaskRunMoved(run.id, state, draft.moment.now))
+        stop_run(draft, run, state)
         kill(draft, cascade=True)
         return
-    now = draft.moment.now
-    chain = [run, *draft.state.ancestors(run)]
-    for link in chain:
-        close_attempt(draft, link, state)
-        draft.emit(e.TaskRunMoved(link.id, state, now))
+    for link in [run, *draft.state.ancestors(run)]:
+        stop_run(draft, link, state)
     end_now(draft, state)
 
 
