@@ -25,8 +25,11 @@ def kill_asked(draft: Draft, *, cascade: bool) -> None:
         if not cascade:
             raise Conflict(f"Cannot kill execution '{execution.id}': it has ended already in {execution.state}.")
         draft.decision.cascade = True
-        # What still runs after an Exit is told to stop; afterExecution goes on.
-        draft.decision.kills.extend(run.id for run in draft.state.live() if not run.force_execution)
+        for run in reversed(draft.state.live()):  # what still runs after an Exit ends; afterExecution goes on
+            if not run.force_execution:
+                draft.decision.kills.append(run.id)
+                stop_run(draft, run, State.KILLED)
+        draft.later(advance, "")
         return
     kill(draft, cascade=cascade)
 

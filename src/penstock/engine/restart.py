@@ -33,7 +33,6 @@ from penstock.model.execution import (
 )
 from penstock.model.state import TERMINATED, State, StateChange
 
-
 _WHOLE = frozenset({Kind.WORKING_DIRECTORY, Kind.LOOP_UNTIL, Kind.RUNNABLE, Kind.SUBFLOW})
 """Task runs that begin anew as a whole: what lies below them is made again."""
 

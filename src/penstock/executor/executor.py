@@ -7,7 +7,8 @@ import threading
 import traceback
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from datetime import datetime
 from typing import BinaryIO
 
@@ -39,7 +40,7 @@ from penstock.executor.residents import PlanOf, Residents
 from penstock.executor.slots import Slots, flow_key
 from penstock.executor.timers import Timers
 from penstock.model.entries import LogEntry, MetricEntry
-from penstock.model.execution import Execution, Label
+from penstock.model.execution import Execution, Label, TaskRun
 from penstock.model.job import ChildRun, Result, Started
 from penstock.model.state import TERMINATED, State
 from penstock.model.task import LogLevel
@@ -103,6 +104,7 @@ class Executor:
         self._stopping = False
         self._thread: threading.Thread | None = None
         self._follow: deque[_Item] = deque()
+        self._alone: deque[_Item | Entries] = deque()
 
     # -- life ----------------------------------------------------------------------------------------------------
 
@@ -166,6 +168,8 @@ class Executor:
 
     def _take(self) -> list[_Item | Entries]:
         """What has arrived, and the timers that are due; waits until there is something."""
+        if self._alone:
+            return [self._alone.popleft()]
         inbox = self._inbox
         now = self._parts.clock.now()
         items: list[_Item | Entries] = [(wake, None) for wake in self._timers.due(now)]
@@ -187,7 +191,9 @@ class Executor:
         due = self._timers.next_due()
         return 1.0 if due is None else min(max((due - now).total_seconds(), 0.0), 1.0)
 
-    def _work(self, items: Sequence[_Item | Entries]) -> None:
+    def _work(self, items: Sequence[_Item | Entries]) -> bool:
+        """Step through `items` and commit; whether the batch is stored. When it is not, it is as if nothing happened."""
+        pending = list(self._follow)  # follows from batches that are stored already
         gathering = Gathering(self._parts.keeper, self._parts.listens)
         answered: list[tuple[Reply, str]] = []
         for item in items:
@@ -201,6 +207,10 @@ class Executor:
             self._obey(self._follow.popleft(), gathering, answered)
         if self._commit(gathering, items):
             self._release(gathering, answered)
+            return True
+        self._follow.clear()
+        self._follow.extend(pending)
+        return False
 
     def _obey(self, item: _Item, gathering: Gathering, answered: list[tuple[Reply, str]]) -> None:
         command, reply = item
@@ -210,12 +220,10 @@ class Executor:
         try:
             self._do(command, gathering)
         except CallerError as error:
-            if reply is not None:
-                reply.set_exception(error)
+            _refuse(reply, error)
         except Exception as error:
             self._set_aside(command, error, gathering)
-            if reply is not None:
-                reply.set_exception(error)
+            _refuse(reply, error)
         else:
             if reply is not None:
                 answered.append((reply, command.execution_id))
@@ -305,15 +313,7 @@ class Executor:
         gathering.batch.logs.append(created_line(state, run, start.execution, now))
         gathering.batch.logs.extend(line(state, run, LogLevel.WARN, text, now) for text in warnings)
         self._follow.append((start, None))
-        news = c.ChildChanged(
-            execution_id=state.execution.id,
-            task_run_id=launch.task_run_id,
-            child_id=launch.child_id,
-            state=State.CREATED,
-            ended=False,
-            index=launch.index,
-        )
-        self._follow.append((news, None))
+        self._follow.append((_child_lives(state, launch.task_run_id, start.execution, launch.index), None))
 
     def _restart_child(self, state: ExecutionState, launch: Launch) -> bool:
         """Restart the child of an earlier attempt in the stead of a new one, when there is one that failed."""
@@ -332,7 +332,10 @@ class Executor:
         """After a crash: the child a task run waits for may be over, or may never have been made."""
         state = self._residents.get(command.execution_id)
         run = state.runs.get(command.task_run_id)
-        if run is None or run.child_id is None or run.state in TERMINATED:
+        if run is None or run.state in TERMINATED:
+            return
+        if run.child_id is None:
+            self._recount_items(state, run, gathering)
             return
         try:
             child = self._residents.get(run.child_id)
@@ -342,6 +345,24 @@ class Executor:
             return
         if child.execution.closed:
             self._tell_parent(child)
+        else:
+            self._follow.append((_child_lives(state, run.id, child.execution), None))
+
+    def _recount_items(self, state: ExecutionState, run: TaskRun, gathering: Gathering) -> None:
+        """After a crash: how the subflows of a ForEachItem stand, counted anew."""
+        assert run.scope is not None
+        tally: dict[State, int] = {}
+        missing: int | None = None
+        for index in range(run.scope.cursor):
+            loaded = self._parts.journal.load(f"{run.id}{index}")
+            if loaded is None and missing is None:
+                missing = index
+            ended = loaded is not None and loaded.execution.closed
+            place = loaded.execution.state if loaded is not None and ended else State.CREATED
+            tally[place] = tally.get(place, 0) + 1
+        tally[State.CREATED] = tally.get(State.CREATED, 0) + run.scope.planned - run.scope.cursor
+        recount = c.RecountItems(execution_id=state.execution.id, task_run_id=run.id, tally=tally, missing=missing)
+        self._step(state, recount, gathering)
 
     def _tell_parent(self, state: ExecutionState) -> None:
         waiting = parent_of(state.context)
@@ -421,19 +442,30 @@ class Executor:
             return False
         except Exception as error:
             self._undo(gathering)
-            _log.exception("a batch could not be committed", extra={"event": "commit"})
-            for item in items:
-                if not isinstance(item, Entries) and item[1] is not None and not item[1].done():
-                    item[1].set_exception(error)
-            return True
+            self._isolate(items, error)
+            return False
         return True
+
+    def _isolate(self, items: Sequence[_Item | Entries], error: Exception) -> None:
+        """A batch that the store refuses for good: its commands again one by one; the one at fault is set aside."""
+        if len(items) > 1:
+            _log.warning("a batch was refused, trying its commands one by one", extra={"event": "commit"})
+            self._alone.extend(items)
+            return
+        _log.error("a command could not be stored", exc_info=error, extra={"event": "commit"})
+        for item in items:
+            if isinstance(item, Entries):
+                continue
+            command, reply = item
+            _refuse(reply, error)
+            if not isinstance(command, c.Abort | c.StartExecution):
+                self._alone.append((_abort_of(command, error), None))
 
     def _undo(self, gathering: Gathering) -> None:
         """Nothing of the batch is stored: forget the states that are ahead of the journal."""
         for execution_id in gathering.states:
             self._residents.drop(execution_id)
         self._slots.forget()
-        self._follow.clear()
         gathering.states.clear()
         gathering.jobs.clear()
 
@@ -449,7 +481,8 @@ class Executor:
         changes = gathering.changes()
         for reply, execution_id in answered:
             state = self._residents.peek(execution_id)
-            reply.set_result(_copy(state.execution) if state is not None else None)
+            with suppress(InvalidStateError):  # whoever asked has gone away
+                reply.set_result(_copy(state.execution) if state is not None else None)
         for row in batch.outputs:
             if row.uri is not None and row.execution_id in gathering.states:
                 # what lies in internal storage is not kept in memory too
@@ -503,6 +536,30 @@ class _Fill(c.Command, frozen=True, kw_only=True):
     """A slot of a flow's concurrency limit may be free."""
 
     key: tuple[str, str, str]
+
+
+def _child_lives(parent: ExecutionState, run_id: str, child: Execution, index: int | None = None) -> c.ChildChanged:
+    """The news that an execution which a task run started exists."""
+    return c.ChildChanged(
+        execution_id=parent.execution.id,
+        task_run_id=run_id,
+        child_id=child.id,
+        state=State.CREATED,
+        ended=False,
+        index=index,
+    )
+
+
+def _abort_of(command: c.AnyCommand, error: Exception) -> c.Abort:
+    """Ends the execution of a command that cannot be obeyed through our own fault, with the reason in its log."""
+    reason = "".join(traceback.format_exception_only(error)).strip()
+    return c.Abort(execution_id=command.execution_id, reason=f"Penstock cannot go on with this execution: {reason}")
+
+
+def _refuse(reply: Reply | None, error: Exception) -> None:
+    if reply is not None:
+        with suppress(InvalidStateError):  # whoever asked has gone away
+            reply.set_exception(error)
 
 
 def _copy(execution: Execution) -> Execution:
