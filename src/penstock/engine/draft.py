@@ -145,6 +145,8 @@ class Draft:
 
     def emit(self, event: e.Event) -> None:
         """Write an event: it is applied at once."""
+        if self.moment.witness is not None:
+            self.moment.witness(event)
         apply(self.state, event)
         self.decision.events.append(event)
 

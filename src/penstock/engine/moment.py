@@ -8,6 +8,7 @@ from typing import Protocol
 
 import msgspec
 
+from penstock.engine.events import Event
 from penstock.engine.outputs import OutputsReader
 from penstock.expr import RenderContext
 from penstock.model.entries import LogEntry
@@ -72,6 +73,7 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
 
     slots_used: executions of the same flow that hold a slot of its concurrency limit.
     created_since: executions of the same flow created since a moment, this one included.
+    witness: is shown each event before it is applied (to record what really happened).
     """
 
     now: datetime
@@ -81,6 +83,7 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
     around: Surroundings
     slots_used: Callable[[], int] = lambda: 0
     created_since: Callable[[datetime], int] = lambda since: 0
+    witness: Callable[[Event], None] | None = None
 
     def render_context(self, variables: Mapping[str, object]) -> RenderContext:
         """What templates are rendered in: no outside functions, no clock but `now`."""
