@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 
 from pydantic import BaseModel, ValidationError
 
+from penstock.definition.checks import check_flow
 from penstock.definition.defaults import apply_defaults
 from penstock.definition.type_index import TypeIndex, find_type, nearest_type, target_of
+from penstock.definition.warnings import warnings_of
 from penstock.definition.yaml_source import Document, Path, load_document
 from penstock.errors import FlowInvalid, MissingExtra, Problem
 from penstock.model.conditions import Condition
@@ -67,9 +69,13 @@ class _Parser:
         written = {k: v for k, v in written.items() if k not in _IGNORED}
         filled = apply_defaults(written, self._types, flow=self._own_defaults(written), others=self._defaults)
         flow = self._flow(filled)
+        if flow is not None:
+            for path, message in check_flow(flow):
+                self._report(message, path)
         if self._problems or flow is None:
             raise FlowInvalid(self._problems, flow=str(written.get("id")))
-        return ParsedFlow(flow, written, infos=self._infos, deprecations=self._deprecations)
+        warnings = list(warnings_of(flow))
+        return ParsedFlow(flow, written, warnings, self._infos, self._deprecations)
 
     def _own_defaults(self, written: Mapping[str, object]) -> list[PluginDefault]:
         entries = written.get("pluginDefaults") or written.get("taskDefaults") or []
@@ -91,7 +97,8 @@ class _Parser:
         listeners = ready.get("listeners")
         if isinstance(listeners, list):
             ready["listeners"] = [self._listener(x, ("listeners", i)) for i, x in enumerate(listeners)]
-        return self._validate(Flow, ready, ())
+        flow = self._validate(Flow, ready, ())
+        return flow if isinstance(flow, Flow) else None
 
     def _listener(self, value: object, path: Path) -> object:
         if not isinstance(value, Mapping):

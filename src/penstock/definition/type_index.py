@@ -30,8 +30,9 @@ def _core() -> tuple[dict[str, type], dict[str, str]]:
     types: dict[str, type] = {}
     aliases: dict[str, str] = {}
     for cls in (*CORE_TASKS, *CORE_TRIGGERS):
-        types[cls.TYPE] = cls
-        aliases.update(dict.fromkeys(cls.ALIASES, cls.TYPE))
+        name: str = cls.__dict__["TYPE"]
+        types[name] = cls
+        aliases.update(dict.fromkeys(cls.__dict__.get("ALIASES", ()), name))
     for condition in CORE_CONDITIONS:
         types[condition.TYPE] = condition
         aliases.update(dict.fromkeys(condition_aliases(condition), condition.TYPE))

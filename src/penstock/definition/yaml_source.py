@@ -74,6 +74,7 @@ def load_documents(source: str) -> Iterator[Document]:
     try:
         while loader.check_node():
             node = loader.get_node()
+            assert node is not None
             yield _Builder().document(node)
     except yaml.MarkedYAMLError as error:
         raise _unreadable(error) from error
