@@ -10,6 +10,7 @@ import random
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 import msgspec
 
@@ -17,16 +18,18 @@ from penstock.clock import ManualClock
 from penstock.definition import parse_flow
 from penstock.engine import commands as c
 from penstock.engine import events as e
-from penstock.engine.draft import Decision, Launch
+from penstock.engine.draft import Decision, Launch, Replay
 from penstock.engine.moment import Moment, Surroundings
-from penstock.engine.plan import Plan
-from penstock.engine.state import ExecutionState, place_of
-from penstock.engine.step import step
+from penstock.engine.plan import Kind, Plan
+from penstock.engine.state import ExecutionState, LoopValueList, place_of
+from penstock.engine.step import recover, step
 from penstock.expr import ExpressionError, RenderContext, render_value
 from penstock.model.execution import Execution, ExecutionContext, Label, Metadata, Scope, TaskRun
 from penstock.model.job import Job, JobKind, Result
 from penstock.model.state import TERMINATED, State, StateChange
 from penstock.plugin.registry import installed
+
+_ENCODER = msgspec.json.Encoder(enc_hook=str)
 
 Answer = tuple[State, Mapping[str, object] | None]
 Script = Callable[[Job], Answer]
@@ -109,7 +112,13 @@ class Harness:
     """
 
     def __init__(
-        self, source: str, *, inputs: Mapping[str, object] | None = None, seed: int = 0, chunk: int = 250
+        self,
+        source: str,
+        *,
+        inputs: Mapping[str, object] | None = None,
+        seed: int = 0,
+        chunk: int = 250,
+        record: bool = True,
     ) -> None:
         self.plan = Plan(parse_flow(source, types=installed()).flow, 1)
         self.clock = ManualClock()
@@ -120,10 +129,15 @@ class Harness:
         self.timers: dict[str, tuple[datetime, int]] = {}
         self.decisions: list[Decision] = []
         self.logs: list[str] = []
+        self.children: dict[str, State | None] = {}
+        self.replays: list[Replay] = []
+        self.recorded: list[bytes] = []
+        self.slots_used = 0
+        self.created_since = 0
+        self._record = record
         self._waiting: deque[c.AnyCommand] = deque()
         self._random = random.Random(seed)
         self._count = 0
-        self._slots = 0
         self._around = Surroundings(chunk=chunk)
         self.initial = self._execution()
         self.context = ExecutionContext(
@@ -153,6 +167,9 @@ class Harness:
         self._count += 1
         return f"r{self._count}"
 
+    def _witness(self, event: e.Event) -> None:
+        self.recorded.append(_ENCODER.encode([type(event).__name__, event]))
+
     def moment(self) -> Moment:
         """The present, as a step sees it."""
         return Moment(
@@ -161,7 +178,9 @@ class Harness:
             random=self._random.random,
             archive=self.archive,
             around=self._around,
-            slots_used=lambda: self._slots,
+            slots_used=lambda: self.slots_used,
+            created_since=lambda since: self.created_since,
+            witness=self._witness if self._record else None,
         )
 
     def start(self) -> Decision:
@@ -170,7 +189,9 @@ class Harness:
 
     def step(self, command: c.AnyCommand) -> Decision:
         """Hand over one command."""
-        decision = step(self.state, command, self.moment())
+        return self._take(step(self.state, command, self.moment()))
+
+    def _take(self, decision: Decision) -> Decision:
         for event in decision.events:
             self.archive.note(self.state, event)
             if isinstance(event, e.TimerSet):
@@ -179,12 +200,51 @@ class Harness:
                 self.timers.pop(event.key, None)
         self.events.extend(decision.events)
         self.jobs.extend(decision.jobs)
-        self.launches.extend(decision.launches)
+        for launch in decision.launches:
+            self.launches.append(launch)
+            self.children.setdefault(launch.child_id, None)
+        self.replays.extend(decision.replays)
         self.logs.extend(f"{entry.level} {entry.message}" for entry in decision.logs)
         self._waiting.extend(decision.continues)
         self.decisions.append(decision)
         self.state.forget()
         return decision
+
+    def crash(self) -> Decision:
+        """Lose everything but what is stored, then recover: jobs, live state and commands on their way are gone."""
+        self.jobs.clear()
+        self._waiting.clear()
+        head = _renew(self.state.execution)
+        context = _renew(self.state.context)
+        live = [_renew(run) for run in self.task_runs() if run.state not in TERMINATED]
+        self.archive.records.update({run.id: run for run in live})
+        self.state = ExecutionState(self.plan, head, context)
+        self.state.adopt(live)
+        for run in live:
+            self._reload(run)
+        return self._take(recover(self.state, self.moment()))
+
+    def _reload(self, run: TaskRun) -> None:
+        if run.scope is None:
+            return
+        if run.id in self.archive.planned:
+            self.state.values[run.id] = LoopValueList(*self.archive.planned[run.id])
+        if self.state.node_of(run).kind is Kind.DAG:
+            ended_ids = {r.task_id for r in self.task_runs() if r.parent_id == run.id and r.state in TERMINATED}
+            self.state.dag_done[run.id] = ended_ids
+
+    def _follow(self, command: c.AnyCommand) -> None:
+        """What the executor does with a command of its own: look after the child of a task run."""
+        if not isinstance(command, c.CheckChild):
+            self.step(command)
+            return
+        run = self.state.runs.get(command.task_run_id)
+        if run is None or run.child_id is None:
+            return
+        if run.child_id not in self.children:
+            self.step(c.LaunchAgain(execution_id="execution", task_run_id=run.id))
+        elif (ended_in := self.children[run.child_id]) is not None:
+            self.step(self._news(run.id, run.child_id, ended_in))
 
     def run(self, script: Script | None = None, *, limit: int = 1_000_000) -> Harness:
         """Answer jobs until none is left (time stands still)."""
@@ -192,7 +252,7 @@ class Harness:
             self.start()
         for _ in range(limit):
             if self._waiting:
-                self.step(self._waiting.popleft())
+                self._follow(self._waiting.popleft())
             elif self.jobs:
                 self.answer(self.jobs.popleft(), script)
             else:
@@ -262,16 +322,26 @@ class Harness:
 
     def end_child(self, launch: Launch, state: State, outputs: Mapping[str, object] | None = None) -> Decision:
         """The execution a Subflow started has ended."""
-        return self.step(
-            c.ChildChanged(
-                execution_id="execution",
-                task_run_id=launch.task_run_id,
-                child_id=launch.child_id,
-                state=state,
-                ended=True,
-                outputs=outputs,
-                index=launch.index,
-            )
+        self.children[launch.child_id] = state
+        return self.step(self._news(launch.task_run_id, launch.child_id, state, outputs=outputs, index=launch.index))
+
+    def _news(
+        self,
+        run_id: str,
+        child_id: str,
+        state: State,
+        *,
+        outputs: Mapping[str, object] | None = None,
+        index: int | None = None,
+    ) -> c.ChildChanged:
+        return c.ChildChanged(
+            execution_id="execution",
+            task_run_id=run_id,
+            child_id=child_id,
+            state=state,
+            ended=state in TERMINATED,
+            outputs=outputs,
+            index=index,
         )
 
     def task_runs(self, task_id: str | None = None) -> list[TaskRun]:
@@ -295,8 +365,10 @@ def replay(harness: Harness) -> ExecutionState:
     """The state that the recorded events give when they are applied from the start."""
     from penstock.engine.apply import apply
 
-    raw = msgspec.json.encode([[type(event).__name__, event] for event in harness.events])
-    decoded = [msgspec.convert(body, getattr(e, name), strict=False) for name, body in msgspec.json.decode(raw)]
+    decoded: list[e.Event] = []
+    for raw in harness.recorded:
+        name, body = msgspec.json.decode(raw)
+        decoded.append(msgspec.convert(body, getattr(e, name), strict=False))
     first = decoded[0]
     assert isinstance(first, e.ExecutionCreated)
     state = ExecutionState(harness.plan, first.execution, first.context)
@@ -308,3 +380,11 @@ def replay(harness: Harness) -> ExecutionState:
 def ended(run: TaskRun) -> bool:
     """Whether a task run has terminated."""
     return run.state in TERMINATED
+
+
+_R = TypeVar("_R", bound=msgspec.Struct)
+
+
+def _renew(record: _R) -> _R:
+    """A record as it comes back from a store."""
+    return msgspec.json.decode(_ENCODER.encode(record), type=type(record))
