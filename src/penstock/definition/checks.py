@@ -196,18 +196,12 @@ def retry_faults(retry: Retry) -> Iterator[str]:
 
 
 def _schedules(flow: Flow, tasks: Sequence[Found]) -> Iterator[Fault]:
-    missing_at_all = [i.id for i in flow.inputs or () if i.required and i.defaults is None]
     for place, trigger in enumerate(flow.triggers or ()):
         if not isinstance(trigger, Schedule):
             continue
         fault = cron_fault(trigger.cron, with_seconds=trigger.with_seconds)
         if fault is not None:
             yield ("triggers", place, "cron"), f"invalid cron expression '{trigger.cron}': {fault}"
-        missing = [name for name in missing_at_all if name not in (trigger.inputs or {})]
-        if missing:
-            names = " | ".join(missing)
-            text = f"Missing inputs for Schedule Trigger '{trigger.id}', missing inputs: '{names}'"
-            yield ("triggers", place), text
 
 
 _WINDOW_FIELDS = {

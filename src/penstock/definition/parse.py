@@ -61,6 +61,7 @@ class _Parser:
         self._problems: list[Problem] = []
         self._infos: list[str] = []
         self._deprecations: list[str] = []
+        self._unknown = False
 
     def parse(self) -> ParsedFlow:
         written = self._document.value
@@ -69,7 +70,8 @@ class _Parser:
         written = {k: v for k, v in written.items() if k not in _IGNORED}
         filled = apply_defaults(written, self._types, flow=self._own_defaults(written), others=self._defaults)
         flow = self._flow(filled)
-        if flow is not None:
+        if flow is not None and not self._unknown:
+            # with a task of an unknown type left out, what is asked across the flow would blame the wrong places
             for path, message in check_flow(flow):
                 self._report(message, path)
         if self._problems or flow is None:
@@ -135,6 +137,7 @@ class _Parser:
             self._report(str(error), path)
             return None
         if cls is None or not issubclass(cls, root):
+            self._unknown = True
             self._report(f"Invalid type: {name}", path, suggestion=nearest_type(name, self._types))
             return None
         target = target_of(name, self._types)

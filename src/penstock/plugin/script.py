@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
+from pydantic import Field
 
 from penstock.model.authored import Authored, Dynamic, Free
 from penstock.model.state import State
@@ -54,7 +55,7 @@ class ScriptProperties(Authored):
     namespace_files: NamespaceFilesOption | None = None
     input_files: InputFiles | None = None
     output_files: FilePatterns | None = None
-    target_os: Dynamic[Literal["LINUX", "WINDOWS", "AUTO"]] = "AUTO"
+    target_os: Dynamic[Literal["LINUX", "WINDOWS", "AUTO"]] = Field(default="AUTO", alias="targetOS")
     warning_on_std_err: Dynamic[bool] | None = None
     output_directory: Dynamic[bool] | None = None
     runner: str | None = None
