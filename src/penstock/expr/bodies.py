@@ -9,9 +9,9 @@ from penstock.expr import nodes
 from penstock.expr.compiler import Compiler, Run
 from penstock.expr.errors import EvaluationError, ExpressionError, LimitReached, Position, preview
 from penstock.expr.frame import Frame
-from penstock.expr.json_text import parse_json
+from penstock.expr.json_text import parse_json, print_text
 from penstock.expr.secrets import Secret
-from penstock.expr.text import java_text, print_text
+from penstock.expr.text import java_text
 from penstock.expr.values import Entry, as_list, as_map, condition, is_map, settle, stream
 
 Emit = Callable[[Frame], str]

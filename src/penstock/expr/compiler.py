@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final, cast
+from typing import Final, Protocol, cast
 
 from penstock.expr import nodes, operators
 from penstock.expr.errors import EvaluationError, Position, UndefinedVariable
@@ -25,9 +25,6 @@ from penstock.expr.shortcuts import (
 from penstock.expr.text import java_text
 from penstock.expr.values import PLAIN, UNDEFINED, condition, look_up, settle
 
-if TYPE_CHECKING:
-    from penstock.expr.bodies import Bodies
-
 _BINARY: Final[Mapping[str, Callable[[Frame, object, object], object]]] = {
     "-": operators.subtract,
     "*": operators.multiply,
@@ -45,15 +42,27 @@ _BINARY: Final[Mapping[str, Callable[[Frame, object, object], object]]] = {
 }
 
 
+class OwnCalls(Protocol):
+    """What a template defines itself and its expressions may call."""
+
+    def macro_call(self, node: nodes.Call) -> Run:
+        """A call of a macro, or of a name that nothing has."""
+        ...
+
+    def block_call(self, node: nodes.Call) -> Run:
+        """`block(name)`."""
+        ...
+
+
 class Compiler:
     """What the closures of one template share while they are made."""
 
-    __slots__ = ("bodies", "local_names", "source")
+    __slots__ = ("_own", "local_names", "source")
 
-    def __init__(self, source: str, local_names: frozenset[str], bodies: Bodies) -> None:
+    def __init__(self, source: str, local_names: frozenset[str], own: OwnCalls) -> None:
         self.source = source
         self.local_names = local_names
-        self.bodies = bodies
+        self._own = own
 
     def position(self, offset: int) -> Position:
         return Position(self.source, offset)
@@ -309,8 +318,8 @@ class Compiler:
         if operation is not None:
             return self.operation(operation, node.arguments, node.offset)
         if node.name == "block":
-            return self.bodies.block_call(node)
-        return self.bodies.macro_call(node)
+            return self._own.block_call(node)
+        return self._own.macro_call(node)
 
     def _filter(self, node: nodes.Filter) -> Run:
         if node.name == "default":

@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
-from penstock.expr.errors import LimitReached
+from penstock.expr.errors import EvaluationError, LimitReached
 from penstock.expr.secrets import Secret
 
 if TYPE_CHECKING:
     from penstock.expr.context import Limits, RenderContext
-    from penstock.expr.template import Template
 
 _SPENDINGS_PER_LOOK: Final = 256
 _LARGE: Final = 100_000
 _BYTES_PER_ITEM: Final = 64
 _WORK_PER_OUTPUT: Final = 10
+
+
+class Compiled(Protocol):
+    """A compiled template, as a rendering sees it."""
+
+    is_plain: bool
+
+    def emit(self, frame: Frame) -> str:
+        """The text within a rendering that already runs."""
+        ...
+
+    def compiled(self, text: str) -> Compiled:
+        """The compiled form of another text, which came up while rendering."""
+        ...
 
 
 class Budget:
@@ -79,7 +92,7 @@ class Frame:
 
     __slots__ = ("_budget", "context", "depth", "protected", "scopes", "sources", "template", "variables")
 
-    def __init__(self, context: RenderContext, template: Template) -> None:
+    def __init__(self, context: RenderContext, template: Compiled) -> None:
         self.context = context
         self.template = template
         self.variables: Mapping[str, object] = context.variables
@@ -109,7 +122,7 @@ class Frame:
             self.context.secrets = set()
         self.context.secrets.update(sources)
 
-    def inner(self, template: Template, variables: Mapping[str, object]) -> Frame:
+    def inner(self, template: Compiled, variables: Mapping[str, object]) -> Frame:
         """A frame for a macro or a nested rendering: other variables, the same budget."""
         frame = Frame(self.context, template)
         frame.variables = variables
@@ -124,6 +137,20 @@ class Frame:
         """Takes over what an inner frame learned."""
         if inner.sources is not None:
             self.absorb(inner.sources)
+
+    def render_again(self, text: str) -> str:
+        """`text` rendered until it no longer changes; EvaluationError after the limit of passes."""
+        for _ in range(self.context.limits.passes):
+            template = self.template.compiled(text)
+            if template.is_plain:
+                return text
+            inner = self.inner(template, self.variables)
+            rendered = template.emit(inner)
+            self.finish(inner)
+            if rendered == text:
+                return text
+            text = rendered
+        raise EvaluationError("Too many rendering attempts", hint="two variables refer to one another")
 
     def protect(self, text: str) -> str:
         """A placeholder for text that must survive further passes of a recursive rendering."""

@@ -11,6 +11,7 @@ from decimal import Decimal
 from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any, Final
 
+from penstock.expr.dates.zones import in_zone, zone_of
 from penstock.expr.errors import EvaluationError, LimitReached
 from penstock.expr.text import double_text, duration_text, integer_text, java_text, offset_text, scalar_text
 from penstock.expr.values import PLAIN, Entry, as_list, as_map, is_map, settle
@@ -26,6 +27,20 @@ _LARGE: Final = 4096
 def json_text(frame: Frame, value: object) -> str:
     """`value` as compact JSON."""
     return _Writer(frame).text(value, 0)
+
+
+def print_text(frame: Frame, value: object) -> str:
+    """The text of a printed value (expressions.md 9.3): maps and lists as compact JSON, null as nothing."""
+    kind = type(value)
+    if kind is float:
+        return double_text(value)  # pyright: ignore[reportArgumentType]
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if kind is list or is_map(value):
+        return json_text(frame, value)
+    return scalar_text(value)
 
 
 class _Writer:
@@ -134,8 +149,6 @@ def json_moment(frame: Frame, value: datetime) -> str:
     """A moment in JSON: ISO with six digits of fraction in the context's zone; without a zone as it stands."""
     if value.tzinfo is None:
         return value.isoformat()
-    from penstock.expr.dates.zones import in_zone, zone_of
-
     local = in_zone(value, zone_of(frame.context.timezone))
     return f"{local:%Y-%m-%dT%H:%M:%S}.{local.microsecond:06}{offset_text(local)}"
 

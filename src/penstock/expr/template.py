@@ -8,7 +8,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Final, cast
 
 from penstock.expr.bodies import Bodies
-from penstock.expr.errors import EvaluationError, ExpressionError, LimitReached, Position, TemplateSyntaxError
+from penstock.expr.errors import ExpressionError, LimitReached, Position, TemplateSyntaxError
 from penstock.expr.frame import Frame
 from penstock.expr.secrets import Secret, taint
 from penstock.expr.tags import parse
@@ -91,13 +91,17 @@ class Template:
             frame.scopes = [{}]
         return self._emit(frame)
 
+    def compiled(self, text: str) -> Template:
+        """The compiled form of another text (`render()`). Raises TemplateSyntaxError."""
+        return compile_template(text)
+
     def _recursive(self, frame: Frame, run: Callable[[Frame], object]) -> object:
         """Kestra's recursive rendering: again until nothing changes; raw blocks and secrets are not rendered again."""
         frame.protected = []
         value = run(frame)
         if not isinstance(value, str) or isinstance(value, Secret):
             return value
-        again = render_again(frame, value)
+        again = frame.render_again(value)
         kept = frame.protected
         return _PLACEHOLDER.sub(lambda mark: kept[int(mark[1])] if int(mark[1]) < len(kept) else mark[0], again)
 
@@ -105,21 +109,6 @@ class Template:
         return LimitReached(
             "This template or one of its values is nested too deeply", position=Position(self.source, 0)
         )
-
-
-def render_again(frame: Frame, text: str) -> str:
-    """`text` rendered until it no longer changes; EvaluationError after the limit of passes."""
-    for _ in range(frame.context.limits.passes):
-        template = compile_template(text)
-        if template.is_plain:
-            return text
-        inner = frame.inner(template, frame.variables)
-        rendered = template.emit(inner)
-        frame.finish(inner)
-        if rendered == text:
-            return text
-        text = rendered
-    raise EvaluationError("Too many rendering attempts", hint="two variables refer to one another")
 
 
 def _loaded(frame: Frame, value: object, depth: int) -> object:

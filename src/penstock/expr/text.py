@@ -1,4 +1,4 @@
-"""Values as text, the way Java writes them: `print_text` for `{{ }}`, `java_text` for `~`, `+` and `join`."""
+"""Values as text, the way Java writes them: `java_text` for `~`, `+` and `join`, and a function for each kind."""
 
 from __future__ import annotations
 
@@ -14,22 +14,6 @@ if TYPE_CHECKING:
     from penstock.expr.frame import Frame
 
 _SMALL: Final = 10**18
-
-
-def print_text(frame: Frame, value: object) -> str:
-    """The text of a printed value (expressions.md 9.3): maps and lists as compact JSON, null as nothing."""
-    kind = type(value)
-    if kind is float:
-        return double_text(value)  # pyright: ignore[reportArgumentType]
-    if isinstance(value, str):
-        return value
-    if value is None:
-        return ""
-    if kind is list or is_map(value):
-        from penstock.expr.json_text import json_text
-
-        return json_text(frame, value)
-    return scalar_text(value)
 
 
 def java_text(frame: Frame, value: object, *, depth: int = 0) -> str:

@@ -1,17 +1,14 @@
-"""A moment with nanoseconds, and how a template's values become one."""
+"""A moment with nanoseconds, from epoch seconds or an ISO text."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from typing import TYPE_CHECKING, Final
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Final
 
 from penstock.expr.dates.zones import ZULU, in_zone, zone_of
-from penstock.expr.errors import EvaluationError, preview, shorten
-
-if TYPE_CHECKING:
-    from penstock.expr.frame import Frame
+from penstock.expr.errors import EvaluationError
 
 _ISO: Final = re.compile(
     r"([+-]?\d{4,9})-(\d{2})-(\d{2})"
@@ -52,42 +49,6 @@ def from_epoch(seconds: int, nanos: int = 0) -> Moment:
         raise EvaluationError(
             "The date is out of range: years go from 1 to 9999", hint="a number is epoch seconds"
         ) from error
-
-
-def moment_of(frame: Frame, value: object, *, zone: str | None = None, existing: str | None = None) -> Moment:
-    """The moment a value stands for (expressions.md 7.5), on the clock of `zone` or the context's.
-
-    Dates and date-times without an offset are taken in that zone; a date value is at noon, a date text at midnight; a
-    number is epoch seconds. Raises EvaluationError for anything else.
-    """
-    clock = zone_of(zone or frame.context.timezone)
-    if isinstance(value, datetime):
-        return Moment(value.replace(tzinfo=clock) if value.tzinfo is None else in_zone(value, clock))
-    if isinstance(value, date):
-        return Moment(datetime.combine(value, time(12), clock))
-    if isinstance(value, int) and not isinstance(value, bool):
-        return from_epoch(value).in_zone(clock)
-    if isinstance(value, str):
-        return _read(str(value), clock, existing, frame).in_zone(clock)
-    raise EvaluationError(
-        f"Unable to convert {preview(value)} to a date", hint="a date is a text as `2024-01-31`, or epoch seconds"
-    )
-
-
-def _read(text: str, clock: tzinfo, existing: str | None, frame: Frame) -> Moment:
-    if existing is not None:
-        from penstock.expr.dates.reading import read_with
-
-        return read_with(text, existing, clock)
-    found = read_iso(text)
-    if found is None:
-        raise EvaluationError(
-            f"Text '{shorten(text, 100)}' could not be parsed at index 0",
-            hint="it is not ISO: give its pattern as existingFormat='dd/MM/yyyy'",
-        )
-    if isinstance(found, Moment):
-        return found
-    return Moment(found[0].replace(tzinfo=clock), found[1])
 
 
 def read_iso(text: str) -> Moment | tuple[datetime, int] | None:

@@ -1,19 +1,22 @@
-"""Texts in a preset or Java pattern -> moments: a pattern becomes a regular expression with a group for each field."""
+"""How a template's values become moments; a preset or Java pattern becomes a regular expression, a group for each field."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta, timezone, tzinfo
+from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from penstock.expr.dates.moment import Moment, read_iso
+from penstock.expr.dates.moment import Moment, from_epoch, read_iso
 from penstock.expr.dates.names import ENGLISH
 from penstock.expr.dates.patterns import Field, fields_of
 from penstock.expr.dates.writing import PATTERNS
-from penstock.expr.dates.zones import ZULU, zone_of
-from penstock.expr.errors import EvaluationError, shorten
+from penstock.expr.dates.zones import ZULU, in_zone, zone_of
+from penstock.expr.errors import EvaluationError, preview, shorten
+
+if TYPE_CHECKING:
+    from penstock.expr.frame import Frame
 
 _NUMERIC: Final = frozenset("uyMLdDHkhKmsnAN")
 _MOST_DIGITS: Final = {"u": 9, "y": 9, "n": 9, "A": 8, "N": 14, "D": 3}
@@ -23,6 +26,40 @@ _RFC_1123: Final = re.compile(
     r" (?P<Z1>GMT|[+-]\d{4})"
 )
 _MISMATCH_HINT: Final = "compare the text with its existingFormat, sign by sign"
+
+
+def moment_of(frame: Frame, value: object, *, zone: str | None = None, existing: str | None = None) -> Moment:
+    """The moment a value stands for (expressions.md 7.5), on the clock of `zone` or the context's.
+
+    Dates and date-times without an offset are taken in that zone; a date value is at noon, a date text at midnight; a
+    number is epoch seconds. Raises EvaluationError for anything else.
+    """
+    clock = zone_of(zone or frame.context.timezone)
+    if isinstance(value, datetime):
+        return Moment(value.replace(tzinfo=clock) if value.tzinfo is None else in_zone(value, clock))
+    if isinstance(value, date):
+        return Moment(datetime.combine(value, time(12), clock))
+    if isinstance(value, int) and not isinstance(value, bool):
+        return from_epoch(value).in_zone(clock)
+    if isinstance(value, str):
+        return _read(str(value), clock, existing, frame).in_zone(clock)
+    raise EvaluationError(
+        f"Unable to convert {preview(value)} to a date", hint="a date is a text as `2024-01-31`, or epoch seconds"
+    )
+
+
+def _read(text: str, clock: tzinfo, existing: str | None, frame: Frame) -> Moment:
+    if existing is not None:
+        return read_with(text, existing, clock)
+    found = read_iso(text)
+    if found is None:
+        raise EvaluationError(
+            f"Text '{shorten(text, 100)}' could not be parsed at index 0",
+            hint="it is not ISO: give its pattern as existingFormat='dd/MM/yyyy'",
+        )
+    if isinstance(found, Moment):
+        return found
+    return Moment(found[0].replace(tzinfo=clock), found[1])
 
 
 def read_with(text: str, existing: str, clock: tzinfo) -> Moment:

@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from penstock.expr.dates.arithmetic import plus
-from penstock.expr.dates.moment import Moment, moment_of
+from penstock.expr.dates.moment import Moment
+from penstock.expr.dates.reading import moment_of
 from penstock.expr.dates.writing import write_moment
 from penstock.expr.errors import EvaluationError, preview
 from penstock.expr.filters.table import FILTERS

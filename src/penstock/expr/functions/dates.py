@@ -6,8 +6,9 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from penstock.expr.dates.moment import Moment, moment_of, read_iso
+from penstock.expr.dates.moment import Moment, read_iso
 from penstock.expr.dates.patterns import last_day
+from penstock.expr.dates.reading import moment_of
 from penstock.expr.dates.writing import write_moment
 from penstock.expr.dates.zones import zone_of
 from penstock.expr.errors import EvaluationError, preview

@@ -51,16 +51,14 @@ def _render(frame: Frame, value: object, *, recursive: bool, depth: int) -> obje
 
 
 def _text(frame: Frame, text: str, *, recursive: bool) -> str:
-    from penstock.expr.template import compile_template, render_again
-
     if "{" not in text:
         return text
-    template = compile_template(text)
+    template = frame.template.compiled(text)
     if template.is_plain:
         return text
     inner = frame.inner(template, _variables(frame))
     try:
-        rendered = render_again(inner, text) if recursive else template.emit(inner)
+        rendered = inner.render_again(text) if recursive else template.emit(inner)
     except UndefinedVariable as error:
         # Kestra reports it as a failure of render(), so that `??` around render() does not swallow it.
         raise EvaluationError(error.headline(), hint=error.advice()) from error

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from penstock.expr.errors import EvaluationError
+from penstock.expr.jq import builtins as _builtins
 from penstock.expr.jq.machine import Machine
 from penstock.expr.jq.parser import JqSyntaxError, Node, parse
 from penstock.expr.jq.scope import BreakSignal
@@ -17,6 +18,9 @@ from penstock.expr.jq.values import JqError
 
 if TYPE_CHECKING:
     from penstock.expr.frame import Frame
+
+
+_TABLES = (_builtins,)  # imported for the functions it declares
 
 
 @lru_cache(maxsize=500)

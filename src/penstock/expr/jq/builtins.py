@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.expr.jq import mathematics as _mathematics
 from penstock.expr.jq import texts as _texts
+from penstock.expr.jq.prelude import prelude
 from penstock.expr.jq.table import BUILTINS, native, need_list, need_number, need_text
 from penstock.expr.jq.values import (
     JqError,
@@ -94,8 +95,6 @@ def as_array(machine: Machine, value: Any) -> object:
 
 @native("builtins")
 def builtin_names(machine: Machine, value: Any) -> object:
-    from penstock.expr.jq.prelude import prelude
-
     names = [*BUILTINS, *((name, len(parameters)) for name, parameters, _ in prelude())]
     return [f"{name}/{arity}" for name, arity in names if not name.startswith("_")]
 

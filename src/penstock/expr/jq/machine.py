@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from penstock.expr.errors import LimitReached
+from penstock.expr.jq.formats import formatted
 from penstock.expr.jq.parser import Node
+from penstock.expr.jq.prelude import prelude
 from penstock.expr.jq.scope import (
     NOWHERE,
     BreakSignal,
@@ -21,6 +23,7 @@ from penstock.expr.jq.scope import (
     lost,
     names_in,
 )
+from penstock.expr.jq.table import BUILTINS
 from penstock.expr.jq.values import (
     JqError,
     arithmetic,
@@ -54,8 +57,6 @@ class Machine:
 
     def run(self, tree: Node, value: object) -> Results:
         """The outputs of a whole program."""
-        from penstock.expr.jq.prelude import prelude
-
         root = Scope()
         for name, parameters, body in prelude():
             root.functions[name, len(parameters)] = Function(parameters, body, root)
@@ -86,8 +87,6 @@ class Machine:
 
     def text(self, form: str | None, value: Any) -> str:
         """A value as text, or written in a format."""
-        from penstock.expr.jq.formats import formatted
-
         if form is None and isinstance(value, str):
             return value
         self.budget.text(weight(self.budget, value))
@@ -375,8 +374,6 @@ class Machine:
         return self.each(rest, inner, path, value)
 
     def call(self, node: Node, scope: Scope, path: Path, value: Any) -> Results:
-        from penstock.expr.jq.builtins import BUILTINS
-
         _, name, arguments = node
         function = scope.function(name, len(arguments))
         if function is not None:
