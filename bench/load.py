@@ -41,9 +41,6 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._tally.free(self)
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._tally.lost += 1
-
     def close(self) -> None:
         """End it."""
         self._transport.close()
@@ -56,12 +53,12 @@ class Tally:
         self.request = request
         self.latencies: list[float] = []
         self.errors = 0
-        self.lost = 0
         self.sent = 0
         self._paced = paced
         self._open = True
         self._free: deque[Connection] = deque()
         self._owed = 0
+        self.all_answered = asyncio.Event()
 
     def free(self, connection: Connection) -> None:
         """A connection can take a request."""
@@ -82,10 +79,16 @@ class Tally:
         """An answer came."""
         self.latencies.append(seconds)
         self.errors += status >= 400
+        self._look()
 
     def end(self) -> None:
         """Send nothing more."""
         self._open = False
+        self._look()
+
+    def _look(self) -> None:
+        if not self._open and len(self.latencies) == self.sent:
+            self.all_answered.set()
 
     def _send(self, connection: Connection) -> None:
         self.sent += 1
@@ -110,8 +113,7 @@ async def drive(options: argparse.Namespace) -> Tally:
     else:
         await asyncio.sleep(options.seconds)
     tally.end()
-    while len(tally.latencies) < tally.sent and not tally.lost:
-        await asyncio.sleep(0.01)
+    await asyncio.wait_for(tally.all_answered.wait(), timeout=60)
     for connection in opened:
         connection.close()
     return tally

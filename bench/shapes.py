@@ -37,7 +37,8 @@ def foreach(iterations: int) -> str:
 def chain(tasks: int, size: int) -> str:
     """A text of `size` bytes, handed from task to task."""
     first = f"  - id: t0\n    type: penstock.bench.Text\n    bytes: {size}\n"
-    rest = "".join(_task(f"t{n}", indent=2, text=f"{{{{ outputs.t{n - 1}.value }}}}") for n in range(1, tasks))
+    values = ["{{ outputs.t0.value }}", *(f"{{{{ outputs.t{n}.values.text }}}}" for n in range(1, tasks - 1))]
+    rest = "".join(_values(f"t{n}", text) for n, text in enumerate(values, start=1))
     return _head(f"chain-{size}") + first + rest
 
 
@@ -50,9 +51,14 @@ def _head(name: str) -> str:
     return f"id: {name}\nnamespace: bench\ntasks:\n"
 
 
-def _task(name: str, *, indent: int, text: str = "x") -> str:
+def _task(name: str, *, indent: int) -> str:
     space = " " * indent
-    return f'{space}- id: {name}\n{space}  {_RETURN}\n{space}  format: "{text}"\n'
+    return f"{space}- id: {name}\n{space}  {_RETURN}\n{space}  format: x\n"
+
+
+def _values(name: str, text: str) -> str:
+    """A task that hands a value on without logging it, as Return does at DEBUG."""
+    return f'  - id: {name}\n    type: io.kestra.plugin.core.output.OutputValues\n    values:\n      text: "{text}"\n'
 
 
 def _resized(name: str, iterations: int) -> str:

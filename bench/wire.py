@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-
 _KEPT_ALIVE = 2.0
 """Seconds after which a connection is opened anew; servers end idle ones after some more."""
 
