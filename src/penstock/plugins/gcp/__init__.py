@@ -1,0 +1,1 @@
+"""Google Cloud, by Google's own client libraries (the optional extra `gcp`)."""
