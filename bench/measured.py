@@ -34,7 +34,7 @@ class Measured:
             command = [sys.executable, str(Path(__file__).parent / "profiled.py"), str(self._profile)]
         command += ["server", "local", "--port", str(self.port), "--home", str(self.home), "--no-auth", *self._options]
         began = time.perf_counter()
-        self._process = subprocess.Popen(command, env=_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        self._process = subprocess.Popen(command, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         self._await_health(began + 120)
         self.seconds_to_healthy = time.perf_counter() - began
         self.wire = Wire(self.port)
@@ -84,9 +84,12 @@ class Measured:
         raise RuntimeError("the server did not become healthy")
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """Our own environment and the benchmark's plugin; bytecode is kept, as in an installation."""
     path = [str(_PLUGIN), os.environ.get("PYTHONPATH", "")]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(part for part in path if part)}
+    found = {**os.environ, "PYTHONPATH": os.pathsep.join(part for part in path if part)}
+    found.pop("PYTHONDONTWRITEBYTECODE", None)
+    return found
 
 
 def free_port() -> int:
