@@ -34,6 +34,11 @@ def _execution_moved(state: ExecutionState, event: e.ExecutionMoved) -> None:
     state.cache.pop("execution", None)
 
 
+def _execution_retried(state: ExecutionState, event: e.ExecutionRetried) -> None:
+    state.execution.histories.append(StateChange(State.FAILED, event.at))
+    _execution_moved(state, e.ExecutionMoved(State.RETRIED, event.at))
+
+
 def _execution_closed(state: ExecutionState, event: e.ExecutionClosed) -> None:
     state.execution.closed = True
     state.touched.execution = True
@@ -205,6 +210,13 @@ def _task_run_retrying(state: ExecutionState, event: e.TaskRunRetrying) -> None:
     _move(state, run, State.RETRYING, event.at)
 
 
+def _task_run_retried(state: ExecutionState, event: e.TaskRunRetried) -> None:
+    run = state.runs[event.run_id]
+    run.histories.append(StateChange(State.FAILED, event.at))
+    _move(state, run, State.RETRIED, event.at)
+    _count_out(state, run, State.RETRIED)
+
+
 def _task_run_submitted(state: ExecutionState, event: e.TaskRunSubmitted) -> None:
     run = state.runs[event.run_id]
     run.stamp += 1
@@ -353,6 +365,7 @@ def _nothing(state: ExecutionState, event: e.Event) -> None:
 _APPLY: dict[type[e.Event], Callable[[ExecutionState, Any], None]] = {
     e.ExecutionCreated: _execution_created,
     e.ExecutionMoved: _execution_moved,
+    e.ExecutionRetried: _execution_retried,
     e.ExecutionClosed: _execution_closed,
     e.ExecutionReopened: _execution_reopened,
     e.AttemptNumberRaised: _attempt_number_raised,
@@ -367,6 +380,7 @@ _APPLY: dict[type[e.Event], Callable[[ExecutionState, Any], None]] = {
     e.TaskRunCreated: _task_run_created,
     e.TaskRunMoved: _task_run_moved,
     e.TaskRunRetrying: _task_run_retrying,
+    e.TaskRunRetried: _task_run_retried,
     e.TaskRunSubmitted: _task_run_submitted,
     e.TaskRunOrphaned: _task_run_orphaned,
     e.OrphanSettled: _orphan_settled,

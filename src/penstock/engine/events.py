@@ -41,6 +41,12 @@ class ExecutionMoved(Event, frozen=True):
     at: datetime
 
 
+class ExecutionRetried(Event, frozen=True):
+    """Another execution takes the place of this one: its history shows FAILED, then RETRIED."""
+
+    at: datetime
+
+
 class ExecutionClosed(Event, frozen=True):
     """Fully terminated."""
 
@@ -116,6 +122,13 @@ class TaskRunMoved(Event, frozen=True):
 
 class TaskRunRetrying(Event, frozen=True):
     """A task run failed and waits for its retry: its history shows FAILED, then RETRYING, and it stays active."""
+
+    run_id: str
+    at: datetime
+
+
+class TaskRunRetried(Event, frozen=True):
+    """A task run failed and another execution takes its place: its history shows FAILED, then RETRIED."""
 
     run_id: str
     at: datetime

@@ -23,7 +23,7 @@ def kill_asked(draft: Draft, *, cascade: bool) -> None:
     execution = draft.state.execution
     if execution.state in TERMINATED:
         if not cascade:
-            raise Conflict(f"Cannot kill execution '{execution.id}': it has ended already in {execution.state}.")
+            raise Conflict("Cannot kill execution: execution is already terminated.")
         draft.decision.cascade = True
         for run in reversed(draft.state.live()):  # what still runs after an Exit ends; afterExecution goes on
             if not run.force_execution:

@@ -146,7 +146,8 @@ def finish(draft: Draft, state: State) -> None:
     execution = draft.state.execution
     if execution.state in TERMINATED:
         return
-    draft.emit(e.ExecutionMoved(state, draft.moment.now))
+    now = draft.moment.now
+    draft.emit(e.ExecutionRetried(now) if state is State.RETRIED else e.ExecutionMoved(state, now))
     length = format_clock(execution.histories[-1].date - execution.histories[0].date)
     draft.log(LogLevel.DEBUG, f"Flow completed with state {state} in {length}")
     after = 0 if state is State.RETRIED else len(draft.plan.root.lists["after"])

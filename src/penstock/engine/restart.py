@@ -71,6 +71,11 @@ def change_task_run(draft: Draft, command: c.ChangeTaskRunState) -> None:
     chosen = next((r for r in runs if r.id == command.task_run_id), None)
     if chosen is None:
         raise Unprocessable(f"Task run id '{command.task_run_id}' not found in execution '{execution.id}'")
+    if _handler(draft.plan, chosen, runs):
+        raise Unprocessable(
+            f"Task run '{chosen.id}' of {chosen.task_id} belongs to errors, finally or afterExecution: these run anew "
+            "when the state of a task run of `tasks` is changed"
+        )
     _reopen(draft, runs, [chosen], restarted=command.state)
 
 

@@ -52,10 +52,10 @@ def child_reported(draft: Draft, command: ReportChild) -> None:
 
 def take_child(draft: Draft, child: ChildRun) -> None:
     """Take in a task run made by a worker; told again, it only moves on."""
-    known = draft.state.runs.get(child.run.id)
     parent = draft.state.runs.get(child.run.parent_id or "")
     if parent is None or parent.state in TERMINATED:
         return
+    known = draft.state.runs.get(child.run.id) or draft.moment.archive.run(draft.state.execution.id, child.run.id)
     if known is None:
         run = child.run
         run.owner = parent.owner
@@ -111,7 +111,9 @@ def end_attempt(draft: Draft, run: TaskRun, node: Node, state: State, *, log_fil
             else:
                 _retry(draft, run, due)
             return
-    end_run(draft, run, settle(node, state, run), log_file=log_file)
+    # the attempt keeps what the task itself said; allowFailure speaks of the task run (recorded on 2.0.0)
+    close_attempt(draft, run, state, log_file=log_file)
+    end_run(draft, run, settle(node, state, run))
 
 
 def _may_retry(draft: Draft, run: TaskRun, behavior: RetryBehavior) -> bool:
@@ -134,7 +136,7 @@ def _retry_anew(draft: Draft, run: TaskRun, due: datetime) -> None:
     """The task run, its ancestors and the execution are RETRIED; a new execution follows when it is due."""
     now = draft.moment.now
     draft.emit(e.TimerSet("replay", due))
-    draft.emit(e.TaskRunMoved(run.id, State.RETRIED, now))
+    draft.emit(e.TaskRunRetried(run.id, now))
     ancestors: list[TaskRun] = []
     parent_id = run.parent_id
     while parent_id:

@@ -10,6 +10,7 @@ from penstock.engine.state import ExecutionState
 from penstock.executor.outputs import OutputKeeper
 from penstock.model.entries import LogEntry, MetricEntry
 from penstock.model.job import Job
+from penstock.model.state import State
 from penstock.ports.feed import Change
 from penstock.ports.journal import Batch, LoopValues, Timer, Transition
 
@@ -117,6 +118,9 @@ class Gathering:
                 )
             )
 
+    def _retried(self, state: ExecutionState, event: e.ExecutionRetried) -> None:
+        self._moved(state, e.ExecutionMoved(State.RETRIED, event.at))
+
     def _closed(self, state: ExecutionState, event: e.Event) -> None:
         self.moved[state.execution.id] = None
 
@@ -145,7 +149,9 @@ _HANDLERS: dict[type[e.Event], Callable[..., None]] = {
     e.TimerCleared: Gathering._timer_over,
     e.ExecutionCreated: Gathering._created,
     e.ExecutionMoved: Gathering._moved,
+    e.ExecutionRetried: Gathering._retried,
     e.ExecutionClosed: Gathering._closed,
     e.TaskRunCreated: Gathering._run_moved,
     e.TaskRunMoved: Gathering._run_moved,
+    e.TaskRunRetried: Gathering._run_moved,
 }

@@ -84,7 +84,9 @@ def resume(
     """A PAUSED Pause goes on into `to`: RUNNING, or the end its behaviour chose."""
     now = draft.moment.now
     end_wait(draft, run)
-    resumed: dict[str, object] = {"on": now.isoformat().replace("+00:00", "Z"), "to": str(to)}
+    has_blocks = any(node.lists.get(name) for name in ("tasks", "errors", "finally"))
+    reached = State.SUCCESS if to is State.RUNNING and not has_blocks else to
+    resumed: dict[str, object] = {"on": now.isoformat().replace("+00:00", "Z"), "to": str(reached)}
     if by is not None:
         resumed["by"] = by
     outputs: dict[str, object] = {"resumed": resumed}
@@ -96,9 +98,8 @@ def resume(
         stop_run(draft, run, to)
         end_now(draft, State.CANCELLED)
         return
-    has_blocks = any(node.lists.get(name) for name in ("tasks", "errors", "finally"))
     if not has_blocks:
-        end_run(draft, run, settle(node, State.SUCCESS if to is State.RUNNING else to, run))
+        end_run(draft, run, settle(node, reached, run))
         let_go(draft, through=State.RESTARTED)
         return
     draft.emit(e.ChoiceMade(run.id, str(to)))
