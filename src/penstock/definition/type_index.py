@@ -56,12 +56,39 @@ def target_of(name: str, types: TypeIndex) -> str | None:
     return CORE_ALIASES.get(name) or types.alias_target(name)
 
 
+def canonical(name: str) -> str:
+    """The core's own name of a type, whatever older name it is written with; other names as they are."""
+    return CORE_ALIASES.get(name, name)
+
+
 def nearest_type(name: str, types: TypeIndex) -> str | None:
-    """The known type whose name is most like `name`."""
+    """The known type that was probably meant; None when none is near.
+
+    The same name in other letters, the end of a full name, or a name whose parts are all alike: another plugin's task
+    of the same name is no suggestion.
+    """
     known = [*CORE_TYPES, *types.names()]
-    last = name.rpartition(".")[2].lower()
-    same_end = [k for k in known if k.rpartition(".")[2].lower() == last]
-    if same_end:
-        return difflib.get_close_matches(name, same_end, n=1, cutoff=0)[0]
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
-    return close[0] if close else None
+    low = name.lower()
+    for other in known:
+        if other.lower() == low or other.lower().endswith("." + low):
+            return other
+    parts = low.split(".")
+    rated = [(_likeness(parts, other.lower().split(".")), other) for other in known]
+    best, other = max(rated, default=(0.0, ""))
+    return other if best > 0 else None
+
+
+def _likeness(parts: list[str], others: list[str]) -> float:
+    """How alike two names are, 0 when one of their parts is not alike at all."""
+    if len(parts) != len(others):
+        return 0.0
+    total = 0.0
+    for part, other in zip(reversed(parts), reversed(others), strict=True):
+        if part == other:
+            total += 1
+            continue
+        ratio = difflib.SequenceMatcher(None, part, other).ratio()
+        if ratio < 0.72:
+            return 0.0
+        total += ratio
+    return total / len(parts)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, SerializeAsAny
+from pydantic import Field, SerializeAsAny, model_validator
 
-from penstock.model.authored import Authored, Dynamic, Free
+from penstock.model.authored import DEPRECATED, UPPER, Authored, Dynamic, Free, refuse
 from penstock.model.duration import IsoDuration
 from penstock.model.flow_values import Labels
 
 _PREFIX = "io.kestra.plugin.core.condition."
 _OLD = "io.kestra.core.models.conditions.types."
 DATE = "{{ trigger.date }}"
+WeekDay = Annotated[Literal["MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY"], UPPER]
 
 
 class Condition(Authored):
@@ -35,13 +36,19 @@ class DateTimeBetween(Condition):
     after: str | None = None
     before: str | None = None
 
+    @model_validator(mode="after")
+    def _bounded(self) -> DateTimeBetween:
+        if self.after is None and self.before is None:
+            raise ValueError("expected `after`, `before` or both")
+        return self
+
 
 class DayWeek(Condition):
     """The date falls on a day of the week."""
 
     TYPE: ClassVar[str] = _PREFIX + "DayWeek"
     date: str = DATE
-    day_of_week: str
+    day_of_week: WeekDay
 
 
 class DayWeekInMonth(Condition):
@@ -49,8 +56,8 @@ class DayWeekInMonth(Condition):
 
     TYPE: ClassVar[str] = _PREFIX + "DayWeekInMonth"
     date: str = DATE
-    day_of_week: str
-    day_in_month: str
+    day_of_week: WeekDay
+    day_in_month: Annotated[Literal["FIRST", "SECOND", "THIRD", "FOURTH", "LAST"], UPPER]
 
 
 class TimeBetween(Condition):
@@ -60,6 +67,12 @@ class TimeBetween(Condition):
     date: str = DATE
     after: str | None = None
     before: str | None = None
+
+    @model_validator(mode="after")
+    def _bounded(self) -> TimeBetween:
+        if self.after is None and self.before is None:
+            raise ValueError("expected `after`, `before` or both")
+        return self
 
 
 class Weekend(Condition):
@@ -97,7 +110,7 @@ class ExecutionNamespace(Condition):
 
     TYPE: ClassVar[str] = _PREFIX + "ExecutionNamespace"
     namespace: str
-    comparison: str | None = None
+    comparison: Annotated[Literal["EQUALS", "PREFIX", "SUFFIX"], UPPER] | None = None
     prefix: Dynamic[bool] = False
 
 
@@ -162,15 +175,35 @@ class Or(Condition):
     conditions: list[SerializeAsAny[Condition]] = Field(min_length=1)
 
 
+_WINDOWS = {
+    "DURATION_WINDOW": ((), ("window", "windowAdvance")),
+    "SLIDING_WINDOW": ((), ("window",)),
+    "DAILY_TIME_DEADLINE": (("deadline",), ("deadline",)),
+    "DAILY_TIME_WINDOW": (("startTime", "endTime"), ("startTime", "endTime")),
+}
+"""What a window of each type must have, and all that it may have."""
+
+
 class TimeWindow(Authored):
     """The window in which conditions must come together."""
 
-    type: str = "DURATION_WINDOW"
+    type: Annotated[Literal["DURATION_WINDOW", "SLIDING_WINDOW", "DAILY_TIME_DEADLINE", "DAILY_TIME_WINDOW"], UPPER] = (
+        "DURATION_WINDOW"
+    )
     window: IsoDuration | None = None
     window_advance: IsoDuration | None = None
     deadline: str | None = None
     start_time: str | None = None
     end_time: str | None = None
+
+    @model_validator(mode="after")
+    def _fits_its_type(self) -> TimeWindow:
+        given = [name for name in self.model_dump(by_alias=True, exclude_none=True) if name != "type"]
+        needed, allowed = _WINDOWS[self.type]
+        missing = [f"Time window of type `{self.type}` must have `{name}`" for name in needed if name not in given]
+        extra = [f"Time window of type `{self.type}` cannot have `{name}`" for name in given if name not in allowed]
+        refuse([*missing, *extra])
+        return self
 
 
 class MultipleCondition(Condition):
@@ -181,8 +214,8 @@ class MultipleCondition(Condition):
     id: str
     time_window: TimeWindow | None = None
     reset_on_success: bool = True
-    window: IsoDuration | None = None
-    window_advance: IsoDuration | None = None
+    window: IsoDuration | None = Field(default=None, json_schema_extra=DEPRECATED)
+    window_advance: IsoDuration | None = Field(default=None, json_schema_extra=DEPRECATED)
     conditions: Mapping[str, SerializeAsAny[Condition]]
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from datetime import timedelta
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import AliasChoices, Field, SerializeAsAny
+from pydantic import AliasChoices, Field, SerializeAsAny, model_validator
 
-from penstock.model.authored import Authored, Free
+from penstock.model.authored import DEPRECATED, UPPER, Authored, Free
 from penstock.model.conditions import Condition
 from penstock.model.duration import IsoDuration
 from penstock.model.flow_values import AuthoredLabel, FlowOutput, Labels
@@ -24,18 +25,26 @@ class Concurrency(Authored):
     """How many executions of a flow may run at once, and what becomes of the others."""
 
     limit: int = Field(ge=1)
-    behavior: Literal["QUEUE", "CANCEL", "FAIL"] = "QUEUE"
+    behavior: Annotated[Literal["QUEUE", "CANCEL", "FAIL"], UPPER] = "QUEUE"
 
 
 class Sla(Authored):
     """A promise about executions: a longest duration, or an assertion that holds all the time."""
 
     id: str
-    type: Literal["MAX_DURATION", "EXECUTION_ASSERTION"]
-    behavior: Literal["FAIL", "CANCEL", "NONE"]
+    type: Annotated[Literal["MAX_DURATION", "EXECUTION_ASSERTION"], UPPER]
+    behavior: Annotated[Literal["FAIL", "CANCEL", "NONE"], UPPER]
     labels: Labels = []
     duration: IsoDuration = Field(default=None, validate_default=False)  # type: ignore[assignment]
     assert_: str | None = Field(default=None, alias="assert")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Sla:
+        needed = {"MAX_DURATION": ("duration", self.duration), "EXECUTION_ASSERTION": ("assert", self.assert_)}
+        name, value = needed[self.type]
+        if value is None:
+            raise ValueError(f"an SLA of type {self.type} must have `{name}`")
+        return self
 
 
 class Check(Authored):
@@ -43,8 +52,8 @@ class Check(Authored):
 
     when: str = Field(validation_alias=AliasChoices("when", "condition"))
     message: str | None = None
-    style: Literal["SUCCESS", "INFO", "WARNING", "ERROR"] = "INFO"
-    behavior: Literal["BLOCK_EXECUTION", "FAIL_EXECUTION", "CREATE_EXECUTION"] = "BLOCK_EXECUTION"
+    style: Annotated[Literal["SUCCESS", "INFO", "WARNING", "ERROR"], UPPER] = "INFO"
+    behavior: Annotated[Literal["BLOCK_EXECUTION", "FAIL_EXECUTION", "CREATE_EXECUTION"], UPPER] = "BLOCK_EXECUTION"
 
 
 class Quota(Authored):
@@ -52,7 +61,13 @@ class Quota(Authored):
 
     duration: IsoDuration
     limit: int = Field(gt=0)
-    behavior: Literal["FAIL", "CANCEL"] = "FAIL"
+    behavior: Annotated[Literal["FAIL", "CANCEL"], UPPER] = "FAIL"
+
+    @model_validator(mode="after")
+    def _long_enough(self) -> Quota:
+        if self.duration < timedelta(minutes=1):
+            raise ValueError("the `duration` of a quota must be at least PT1M")
+        return self
 
 
 class PluginDefault(Authored):
@@ -92,7 +107,7 @@ class Flow(Authored):
     after_execution: Tasks | None = None
     triggers: list[SerializeAsAny[Trigger]] | None = None
     plugin_defaults: list[PluginDefault] | None = Field(
-        default=None, validation_alias=AliasChoices("pluginDefaults", "taskDefaults", "plugin_defaults")
+        default=None, validation_alias=AliasChoices("pluginDefaults", "taskDefaults")
     )
     concurrency: Concurrency | None = None
     retry: Retry | None = None
@@ -104,7 +119,7 @@ class Flow(Authored):
     disabled: bool = False
     draft: bool = False
     deleted: bool = False
-    listeners: list[Listener] | None = None
+    listeners: list[Listener] | None = Field(default=None, json_schema_extra=DEPRECATED)
 
 
 __all__ = [

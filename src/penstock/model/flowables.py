@@ -7,12 +7,11 @@ A field that holds child tasks is named in `CHILDREN` with its shape: `list`, `o
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
-from typing import ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, SerializeAsAny, model_validator
 
-from penstock.model.authored import Authored, Dynamic, Free
+from penstock.model.authored import DEPRECATED, UPPER, Authored, Dynamic, Free, Word
 from penstock.model.duration import IsoDuration
 from penstock.model.flow_values import FlowOutput, Labels
 from penstock.model.inputs import Input
@@ -132,7 +131,7 @@ class ForEach(Flowable):
     tasks: Tasks = Field(min_length=1)
 
 
-class RestartBehavior(StrEnum):
+class RestartBehavior(Word):
     """What restarting the parent does to a subflow that failed."""
 
     RETRY_FAILED = "RETRY_FAILED"
@@ -170,7 +169,7 @@ class ForEachItem(Flowable):
     restart_behavior: RestartBehavior = RestartBehavior.RETRY_FAILED
 
 
-class LoopFetch(StrEnum):
+class LoopFetch(Word):
     """Where a Loop keeps what its iterations declare."""
 
     AUTO = "AUTO"
@@ -235,7 +234,7 @@ class WorkingDirectory(Flowable):
     output_files: Free = None
 
 
-class PauseBehavior(StrEnum):
+class PauseBehavior(Word):
     """What follows when `pauseDuration` is over."""
 
     RESUME = "RESUME"
@@ -254,14 +253,14 @@ class Pause(Flowable):
     }  # fmt: skip
 
     pause_duration: Dynamic[IsoDuration] | None = None
-    delay: Dynamic[IsoDuration] | None = None
+    delay: Dynamic[IsoDuration] | None = Field(default=None, json_schema_extra=DEPRECATED)
     behavior: Dynamic[PauseBehavior] = PauseBehavior.RESUME
     on_pause: SerializeAsAny[Task] | None = None
     on_resume: list[Input] | None = None
-    tasks: Tasks | None = None
+    tasks: Tasks | None = Field(default=None, json_schema_extra=DEPRECATED)
 
 
-class ApprovalBehavior(StrEnum):
+class ApprovalBehavior(Word):
     """What a decision does to the task and the execution."""
 
     CONTINUE = "CONTINUE"
@@ -282,7 +281,7 @@ class Approval(Flowable):
 
     inputs: list[Input] | None = None
     decisions: Mapping[str, str] | None = None
-    comment_required: str = "NEVER"
+    comment_required: Annotated[Literal["NEVER", "ALWAYS", "ON_DENY", "ON_APPROVE"], UPPER] = "NEVER"
     auto_approve: Dynamic[bool] = False
     approve_behavior: ApprovalBehavior = ApprovalBehavior.CONTINUE
     deny_behavior: ApprovalBehavior = ApprovalBehavior.CANCEL
@@ -320,7 +319,7 @@ class Subflow(Executable):
     inherit_labels: Dynamic[bool] = False
     schedule_date: str | None = None
     restart_behavior: RestartBehavior = RestartBehavior.RETRY_FAILED
-    outputs: Mapping[str, Free] | None = None
+    outputs: Mapping[str, Free] | None = Field(default=None, json_schema_extra=DEPRECATED)
 
 
 class ExecutionUpdating(Task):

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AliasChoices, Discriminator, Field, Tag
 
-from penstock.model.authored import Authored, Free
+from penstock.model.authored import UPPER, Authored, Free
 
 INPUT_ID = r"^[a-zA-Z0-9][.a-zA-Z0-9_-]*$"
 
@@ -34,14 +34,14 @@ class InputBase(Authored):
 class StringInput(InputBase):
     """A text; `validator` is a regular expression it must match as a whole."""
 
-    type: Literal["STRING"]
+    type: Annotated[Literal["STRING"], UPPER]
     validator: str | None = None
 
 
 class SecretInput(InputBase):
     """A text that is kept encrypted."""
 
-    type: Literal["SECRET"]
+    type: Annotated[Literal["SECRET"], UPPER]
     validator: str | None = None
 
 
@@ -55,7 +55,7 @@ class Choice(Authored):
 class SelectInput(InputBase):
     """One of `values`, or of what `expression` renders to."""
 
-    type: Literal["SELECT", "ENUM"]
+    type: Annotated[Literal["SELECT", "ENUM"], UPPER]
     values: list[Choice | str] | None = None
     expression: str | None = None
     allow_custom_value: bool = False
@@ -66,7 +66,7 @@ class SelectInput(InputBase):
 class MultiselectInput(InputBase):
     """Some of `values`, or of what `expression` renders to."""
 
-    type: Literal["MULTISELECT"]
+    type: Annotated[Literal["MULTISELECT"], UPPER]
     values: list[Choice | str] | None = None
     options: list[str] | None = None
     expression: str | None = None
@@ -78,14 +78,14 @@ class MultiselectInput(InputBase):
 class ArrayInput(InputBase):
     """A list of elements of one type."""
 
-    type: Literal["ARRAY"]
+    type: Annotated[Literal["ARRAY"], UPPER]
     item_type: str
 
 
 class IntInput(InputBase):
     """A whole number within inclusive bounds."""
 
-    type: Literal["INT"]
+    type: Annotated[Literal["INT"], UPPER]
     min: int | None = None
     max: int | None = None
 
@@ -93,7 +93,7 @@ class IntInput(InputBase):
 class FloatInput(InputBase):
     """A number within inclusive bounds."""
 
-    type: Literal["FLOAT"]
+    type: Annotated[Literal["FLOAT"], UPPER]
     min: float | None = None
     max: float | None = None
 
@@ -101,13 +101,13 @@ class FloatInput(InputBase):
 class BoolInput(InputBase):
     """True or false."""
 
-    type: Literal["BOOL", "BOOLEAN"]
+    type: Annotated[Literal["BOOL", "BOOLEAN"], UPPER]
 
 
 class DatedInput(InputBase):
     """An instant, a date or a time of day within inclusive bounds."""
 
-    type: Literal["DATETIME", "DATE", "TIME"]
+    type: Annotated[Literal["DATETIME", "DATE", "TIME"], UPPER]
     after: str | None = None
     before: str | None = None
 
@@ -115,7 +115,7 @@ class DatedInput(InputBase):
 class DurationInput(InputBase):
     """A length of time within inclusive bounds."""
 
-    type: Literal["DURATION"]
+    type: Annotated[Literal["DURATION"], UPPER]
     min: str | None = None
     max: str | None = None
 
@@ -123,7 +123,7 @@ class DurationInput(InputBase):
 class FileInput(InputBase):
     """A file, uploaded or named by its URI."""
 
-    type: Literal["FILE"]
+    type: Annotated[Literal["FILE"], UPPER]
     extension: str | None = None
     allowed_file_extensions: list[str] | None = None
     accept: list[str] | None = None
@@ -132,27 +132,27 @@ class FileInput(InputBase):
 class JsonInput(InputBase):
     """Any JSON value; `json_schema` is a schema it must obey."""
 
-    type: Literal["JSON"]
+    type: Annotated[Literal["JSON"], UPPER]
     json_schema: Mapping[str, object] | str | None = None
 
 
 class PlainInput(InputBase):
     """A value with no properties of its own."""
 
-    type: Literal["YAML", "URI", "EMAIL", "ION"]
+    type: Annotated[Literal["YAML", "URI", "EMAIL", "ION"], UPPER]
 
 
 class FormInput(InputBase):
     """A group of inputs; their ids lie below its own."""
 
-    type: Literal["FORM"]
+    type: Annotated[Literal["FORM"], UPPER]
     inputs: list[Input]
 
 
 class ReusableInputs(InputBase):
     """Inputs kept elsewhere under a name."""
 
-    type: Literal["REUSABLE_INPUTS"]
+    type: Annotated[Literal["REUSABLE_INPUTS"], UPPER]
     ref: str | None = None
 
 
@@ -166,7 +166,7 @@ _TYPES: dict[str, str] = {
 
 def _tag(value: object) -> str | None:
     kind = value.get("type") if isinstance(value, Mapping) else getattr(value, "type", None)
-    return _TYPES.get(str(kind))
+    return _TYPES.get(str(kind).upper())
 
 
 Input = Annotated[

@@ -30,6 +30,11 @@ class State(StrEnum):
     RESUBMITTED = "RESUBMITTED"
 
     @classmethod
+    def _missing_(cls, value: object) -> State | None:
+        name = value.strip().upper() if isinstance(value, str) else value
+        return next((state for state in cls if state.value == ("CANCELLED" if name == "CANCELED" else name)), None)
+
+    @classmethod
     def read(cls, text: str) -> State:
         """The state named by `text` in any case; Kestra 1.1's `CANCELED` is `CANCELLED`.
 

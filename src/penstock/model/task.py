@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from enum import StrEnum
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, Field, model_validator
 
-from penstock.model.authored import Authored, Dynamic
+from penstock.model.authored import UPPER, Authored, Dynamic, Word, refuse
 from penstock.model.duration import IsoDuration
 
 TASK_ID = r"^[a-zA-Z0-9][a-zA-Z0-9_-]*$"
 
 
-class LogLevel(StrEnum):
+class LogLevel(Word):
     """Levels of a log line, from the most talkative."""
 
     TRACE = "TRACE"
@@ -24,7 +24,7 @@ class LogLevel(StrEnum):
     ERROR = "ERROR"
 
 
-class RetryBehavior(StrEnum):
+class RetryBehavior(Word):
     """What a retry does: the same task run again, or a new execution of the flow."""
 
     RETRY_FAILED_TASK = "RETRY_FAILED_TASK"
@@ -34,9 +34,7 @@ class RetryBehavior(StrEnum):
 class RetryBase(Authored):
     """What all three kinds of retry share (engine.md 4.1); `max_attempts` counts the first attempt too."""
 
-    max_attempts: int | None = Field(
-        default=None, ge=1, validation_alias=AliasChoices("maxAttempts", "maxAttempt", "max_attempts")
-    )
+    max_attempts: int | None = Field(default=None, ge=1, validation_alias=AliasChoices("maxAttempts", "maxAttempt"))
     max_duration: IsoDuration | None = None
     warning_on_retry: bool = False
     behavior: RetryBehavior = RetryBehavior.RETRY_FAILED_TASK
@@ -48,6 +46,11 @@ class ConstantRetry(RetryBase):
     type: Literal["constant"] = "constant"
     interval: IsoDuration
 
+    @model_validator(mode="after")
+    def _in_order(self) -> ConstantRetry:
+        refuse(_not_less("interval", self.interval, "maxDuration", self.max_duration))
+        return self
+
 
 class ExponentialRetry(RetryBase):
     """`interval * delay_factor ** (n - 1)` after the end of attempt n, at most `max_interval`."""
@@ -57,6 +60,12 @@ class ExponentialRetry(RetryBase):
     max_interval: IsoDuration
     delay_factor: float = 2.0
 
+    @model_validator(mode="after")
+    def _in_order(self) -> ExponentialRetry:
+        refuse(_not_less("interval", self.interval, "maxInterval", self.max_interval))
+        refuse(_not_less("maxInterval", self.max_interval, "maxDuration", self.max_duration))
+        return self
+
 
 class RandomRetry(RetryBase):
     """A time drawn evenly from `[min_interval, max_interval)` after the end of the last attempt."""
@@ -64,6 +73,17 @@ class RandomRetry(RetryBase):
     type: Literal["random"] = "random"
     min_interval: IsoDuration
     max_interval: IsoDuration
+
+    @model_validator(mode="after")
+    def _in_order(self) -> RandomRetry:
+        refuse(_not_less("minInterval", self.min_interval, "maxInterval", self.max_interval))
+        refuse(_not_less("maxInterval", self.max_interval, "maxDuration", self.max_duration))
+        return self
+
+
+def _not_less(name: str, length: timedelta, limit: str, most: timedelta | None) -> Iterator[str]:
+    if most is not None and length >= most:
+        yield f"'{name}' must be less than '{limit}'"
 
 
 Retry = Annotated[ConstantRetry | ExponentialRetry | RandomRetry, Field(discriminator="type")]
@@ -81,8 +101,8 @@ class WorkerRouting(Authored):
 
     key: str | None = None
     tags: list[str] = []
-    match: Literal["ALL", "ANY"] = "ALL"
-    fallback: Literal["WAIT", "FAIL", "CANCEL", "IGNORE"] | None = None
+    match: Annotated[Literal["ALL", "ANY"], UPPER] = "ALL"
+    fallback: Annotated[Literal["WAIT", "FAIL", "CANCEL", "IGNORE"], UPPER] | None = None
 
 
 class Task(Authored):
@@ -95,7 +115,7 @@ class Task(Authored):
     retry: Retry | None = None
     timeout: Dynamic[IsoDuration] | None = None
     disabled: bool = False
-    run_if: str | None = Field(default=None, validation_alias=AliasChoices("runIf", "when", "run_if"))
+    run_if: str | None = Field(default=None, validation_alias=AliasChoices("runIf", "when"))
     allow_failure: bool = False
     allow_warning: bool = False
     log_level: LogLevel | None = None

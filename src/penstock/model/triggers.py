@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, SerializeAsAny
+from pydantic import Field, SerializeAsAny, model_validator
 
-from penstock.model.authored import Authored, Dynamic, Free
+from penstock.model.authored import DEPRECATED, UPPER, Authored, Dynamic, Free, refuse
 from penstock.model.conditions import Condition, TimeWindow
 from penstock.model.duration import IsoDuration
 from penstock.model.flow_values import Labels
@@ -16,7 +16,7 @@ from penstock.model.task import TASK_ID, LogLevel, WorkerRouting
 
 _CORE = "io.kestra.plugin.core.trigger."
 _OLD = "io.kestra.core.models.triggers.types."
-Recover = Literal["ALL", "LAST", "NONE"]
+Recover = Annotated[Literal["ALL", "LAST", "NONE"], UPPER]
 
 
 class Trigger(Authored):
@@ -58,8 +58,8 @@ class Schedule(Trigger):
     interval: IsoDuration | None = None
     late_maximum_delay: IsoDuration | None = None
     recover_missed_schedules: Recover | None = None
-    schedule_conditions: list[SerializeAsAny[Condition]] | None = None
-    backfill: Mapping[str, Free] | None = None
+    schedule_conditions: list[SerializeAsAny[Condition]] | None = Field(default=None, json_schema_extra=DEPRECATED)
+    backfill: Mapping[str, Free] | None = Field(default=None, json_schema_extra=DEPRECATED)
 
 
 class ScheduleOnDates(Trigger):
@@ -84,7 +84,7 @@ class Webhook(Trigger):
     return_outputs: bool = False
     response_content_type: Literal["application/json", "text/plain"] | None = None
     response_code: Dynamic[int] | None = None
-    fetch_type: Literal["FETCH", "STORE", "NONE"] | None = None
+    fetch_type: Annotated[Literal["FETCH", "STORE", "NONE"], UPPER] | None = None
 
 
 class UpstreamFlow(Authored):
@@ -99,20 +99,29 @@ class UpstreamFlow(Authored):
 class WhereFilter(Authored):
     """One comparison of a `where` entry."""
 
-    field: Literal["FLOW_ID", "NAMESPACE", "STATE", "EXPRESSION"]
-    type: Literal[
+    field: Annotated[Literal["FLOW_ID", "NAMESPACE", "STATE", "EXPRESSION"], UPPER]
+    type: Annotated[Literal[
         "EQUAL_TO", "NOT_EQUAL_TO", "IN", "NOT_IN", "IS_TRUE", "IS_FALSE", "IS_NULL", "IS_NOT_NULL",
         "STARTS_WITH", "ENDS_WITH", "REGEX", "CONTAINS",
-    ]  # fmt: skip
+    ], UPPER]  # fmt: skip
     value: str | None = None
     values: list[str] | None = None
+
+    @model_validator(mode="after")
+    def _operand(self) -> WhereFilter:
+        if self.type in ("IN", "NOT_IN"):
+            if not self.values:
+                raise ValueError(f"a filter of type {self.type} must have `values`")
+        elif self.value is None and (self.field == "EXPRESSION" or not self.type.startswith("IS_")):
+            raise ValueError(f"a filter of type {self.type} must have a `value`")
+        return self
 
 
 class Where(Authored):
     """Comparisons joined by AND or OR: one precondition."""
 
     id: str
-    operand: Literal["AND", "OR"] = "AND"
+    operand: Annotated[Literal["AND", "OR"], UPPER] = "AND"
     filters: list[WhereFilter] = Field(min_length=1)
 
 
@@ -136,6 +145,12 @@ class Dependency(Authored):
     when: str | None = None
 
 
+_WINDOW_FORMS = {
+    "deadline": "deadline", "from": "daily", "to": "daily", "lookback": "sliding", "every": "fixed", "offset": "fixed",
+}  # fmt: skip
+_WINDOW_PAIRS = (("from", "to"), ("to", "from"))
+
+
 class Window(Authored):
     """2.0: the window of `dependsOn`, in one of four forms."""
 
@@ -147,6 +162,16 @@ class Window(Authored):
     offset: IsoDuration | None = None
     timezone: str | None = None
     fire_once: bool = False
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Window:
+        given = set(self.model_dump(by_alias=True, exclude_none=True)) & set(_WINDOW_FORMS)
+        forms = {_WINDOW_FORMS[name] for name in given}
+        if len(forms) > 1:
+            listed = ", ".join(f"`{name}`" for name in sorted(given))
+            raise ValueError(f"expected one of `deadline`, `from` and `to`, `lookback`, or `every`, found {listed}")
+        refuse(f"a window with `{a}` must have `{b}`" for a, b in _WINDOW_PAIRS if a in given and b not in given)
+        return self
 
 
 class OnMiss(Authored):
@@ -166,9 +191,18 @@ class FlowTrigger(Trigger):
     preconditions: Preconditions | None = None
     depends_on: list[Dependency] | None = None
     window: Window | None = None
-    mode: Literal["ALL", "ANY", "AT_LEAST"] = "ALL"
+    mode: Annotated[Literal["ALL", "ANY", "AT_LEAST"], UPPER] = "ALL"
     min_satisfied: int | None = Field(default=None, gt=0)
     on_miss: OnMiss | None = None
+
+    @model_validator(mode="after")
+    def _reachable(self) -> FlowTrigger:
+        wanted, known = self.min_satisfied, len(self.depends_on or ())
+        if self.mode == "AT_LEAST" and wanted is None:
+            raise ValueError("`mode: AT_LEAST` must have `minSatisfied`")
+        if wanted is not None and self.depends_on is not None and wanted > known:
+            raise ValueError(f"`minSatisfied` is {wanted}, but `dependsOn` has only {known} entries")
+        return self
 
 
 CORE_TRIGGERS: tuple[type[Trigger], ...] = (Schedule, ScheduleOnDates, Webhook, FlowTrigger)
