@@ -63,7 +63,9 @@ def advance(draft: Draft, run_id: str) -> None:
 
 def _branch_over(draft: Draft, run_id: str, node: Node, scope: Scope) -> bool:
     if scope.branch is Branch.TASKS:
-        return scope.failed or draft.behaviours[node.kind].complete(draft, run_id, node, scope)
+        # A Loop decides by itself what a failed iteration means (`transmitFailed`).
+        failed = scope.failed and node.kind is not Kind.LOOP
+        return failed or draft.behaviours[node.kind].complete(draft, run_id, node, scope)
     return scope.done >= scope.planned
 
 

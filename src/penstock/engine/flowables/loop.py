@@ -56,7 +56,8 @@ class LoopBehaviour(SequentialBehaviour):
         known = draft.state.values[run_id]
         body = draft.plan.body(node)
         stop = min(scope.planned, scope.cursor + draft.moment.around.chunk)
-        while scope.cursor < stop and room(scope, scope.active) and not scope.failed and draft.may_start(node):
+        over = scope.failed and getattr(node.task, "transmit_failed", True)
+        while scope.cursor < stop and room(scope, scope.active) and not over and draft.may_start(node):
             index = scope.cursor
             draft.emit(e.CursorMoved(run_id, index + 1))
             key = known.keys[index] if known.keys else None
