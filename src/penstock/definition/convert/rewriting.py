@@ -45,7 +45,7 @@ class Source:
 
     def raw(self, node: yaml.Node) -> str:
         """A node's text as written."""
-        return self.text[node.start_mark.index : end_of(node)]
+        return self.text[node.start_mark.index : self.end(node)]
 
     def rename(self, entry: Entry, name: str) -> Edit:
         """Another name for an entry's key."""
@@ -53,23 +53,28 @@ class Source:
 
     def put(self, node: yaml.Node, text: str) -> Edit:
         """Another text for a scalar or a flow collection."""
-        return Edit(node.start_mark.index, end_of(node), text)
+        return Edit(node.start_mark.index, self.end(node), text)
 
     def put_value(self, entry: Entry, value: object) -> Edit:
         """Another value for an entry, whatever it was."""
         indent = entry.key.start_mark.column
         written = dump({str(entry.key.value): value}, indent).lstrip()
-        return Edit(entry.key.start_mark.index, end_of(entry.value), written)
+        return Edit(entry.key.start_mark.index, self.end(entry.value), written)
+
+    def replace(self, entry: Entry, values: Mapping[str, object]) -> Edit:
+        """Other entries in the place of one."""
+        written = dump(values, entry.key.start_mark.column).strip()
+        return Edit(entry.key.start_mark.index, self.end(entry.value), written)
 
     def drop(self, owner: yaml.MappingNode, entry: Entry) -> Edit:
         """An entry goes, with its line; at the head of a list item, the next entry takes its place."""
         keys = [key for key, _ in owner.value]
         place = keys.index(entry.key)
-        start, end = entry.key.start_mark.index, end_of(entry.value)
+        start, end = entry.key.start_mark.index, self.end(entry.value)
         following = keys[place + 1].start_mark.index if place + 1 < len(keys) else None
         if owner.flow_style:
             if place > 0:
-                return Edit(end_of(owner.value[place - 1][1]), end, "")
+                return Edit(self.end(owner.value[place - 1][1]), end, "")
             return Edit(start, following if following is not None else end, "")
         head = self.text.rfind("\n", 0, start) + 1
         if self.text[head:start].strip():
@@ -78,7 +83,7 @@ class Source:
 
     def insert_after(self, owner: yaml.MappingNode, entry: Entry, values: Mapping[str, object]) -> Edit:
         """New entries behind one."""
-        end = end_of(entry.value)
+        end = self.end(entry.value)
         if owner.flow_style:
             inner = yaml.dump(dict(values), Dumper=_Dumper, default_flow_style=True, width=10_000, sort_keys=False)
             return Edit(end, end, ", " + inner.strip()[1:-1])
@@ -90,28 +95,21 @@ class Source:
         """The 1-based line a node starts at."""
         return node.start_mark.line + 1
 
+    def end(self, node: yaml.Node) -> int:
+        """Where a node's text ends, without the blank lines and comments that follow it."""
+        if isinstance(node, yaml.ScalarNode):
+            end = node.end_mark.index
+            # to the parser, a block text ends where the next thing starts
+            return len(self.text[:end].rstrip()) if node.style in ("|", ">") else end
+        if not isinstance(node, yaml.CollectionNode) or node.flow_style or not node.value:
+            return node.end_mark.index
+        last = node.value[-1]
+        return self.end(last[1] if isinstance(last, tuple) else last)
+
     def _line_end(self, offset: int) -> int:
         """The start of the line after the one `offset` lies in."""
         found = self.text.find("\n", offset)
         return len(self.text) if found < 0 else found + 1
-
-
-def end_of(node: yaml.Node) -> int:
-    """Where a node's text ends, without the blank lines and comments that follow it."""
-    if isinstance(node, yaml.ScalarNode):
-        return _scalar_end(node)
-    if node.flow_style or not node.value:
-        return node.end_mark.index
-    last = node.value[-1]
-    return end_of(last[1] if isinstance(last, tuple) else last)
-
-
-def _scalar_end(node: yaml.ScalarNode) -> int:
-    if node.style not in ("|", ">"):
-        return node.end_mark.index
-    # a block text ends, for the parser, where the next thing starts
-    buffer = getattr(node.end_mark, "buffer", None)
-    return node.end_mark.index if buffer is None else node.end_mark.index
 
 
 def entries(node: yaml.Node | None) -> dict[str, Entry]:
