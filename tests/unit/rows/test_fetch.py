@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import tracemalloc
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 
 import pytest
 
@@ -133,3 +134,13 @@ def test_storing_64_mb_holds_a_few() -> None:
     assert out.size == 16_500
     assert sink.bytes > 64_000_000
     assert peak < 8_000_000
+
+
+def test_outputs_hold_numbers_where_row_files_hold_decimals() -> None:
+    row = {"price": Decimal("1.50"), "whole": Decimal(7), "huge": Decimal("1E+3"), "deep": [{"x": Decimal("0.1")}]}
+    out = deliver([row], FetchType.FETCH, storage=Sink())
+    assert out.rows == [{"price": 1.5, "whole": 7, "huge": 1000, "deep": [{"x": 0.1}]}]
+    assert deliver([row], FetchType.FETCH_ONE, storage=Sink()).row == out.rows[0]
+    sink = Sink()
+    deliver([row], FetchType.STORE, storage=sink)
+    assert list(read_ion(io.BytesIO(sink.files["rows.ion"]))) == [row]

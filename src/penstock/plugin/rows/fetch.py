@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from penstock.plugin.rows.ion_text import write_ion
+from penstock.plugin.rows.plain_values import output_value
 
 Row = Mapping[str, object]
 
@@ -66,17 +67,21 @@ def deliver(rows: Iterable[Row], how: FetchType, *, storage: FileSink, name: str
             case FetchType.STORE:
                 return _stored(rows, storage, name=name)
             case FetchType.FETCH:
-                found = list(rows)
+                found = [_as_output(row) for row in rows]
                 return RowsOutput(rows=found, size=len(found))
             case FetchType.FETCH_ONE:
                 first = next(iter(rows), None)
-                return RowsOutput(row=first, size=0 if first is None else 1)
+                return RowsOutput(row=None if first is None else _as_output(first), size=0 if first is None else 1)
             case FetchType.NONE:
                 return RowsOutput()
     finally:
         close = getattr(rows, "close", None)
         if close is not None:
             close()
+
+
+def _as_output(row: Row) -> Row:
+    return {str(name): output_value(value) for name, value in row.items()}
 
 
 class _Counted:

@@ -31,6 +31,23 @@ def plain(value: object) -> object:
     return _converted(value)
 
 
+def output_value(value: object) -> object:
+    """`value` as an output holds it, at every depth: what JSON or msgspec can write, and numbers as numbers.
+
+    A decimal becomes an int or a float, as in Kestra once outputs have been stored; row files keep it exact.
+    """
+    if value is None or isinstance(value, (str, int, float)):
+        return value
+    if isinstance(value, Decimal):
+        scale = value.as_tuple().exponent
+        return int(value) if isinstance(scale, int) and scale >= 0 else float(value)
+    if isinstance(value, Mapping):
+        return {str(key): output_value(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [output_value(item) for item in value]
+    return value if isinstance(value, (datetime, date, bytes)) else output_value(plain(value))
+
+
 def duration_text(span: timedelta) -> str:
     """A duration in ISO-8601 as Java prints it: hours, minutes and seconds, never days (`PT26H3M4.5S`)."""
     total = span // timedelta(microseconds=1)

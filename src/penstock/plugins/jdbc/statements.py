@@ -1,90 +1,67 @@
-"""SQL texts: cut into statements, and named parameters into what a driver takes."""
+"""SQL texts: cut into statements, and `:name` parameters brought to the form that a driver takes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 
-_QUOTES = {"'": "'", '"': '"', "`": "`"}
+_TOKEN = re.compile(
+    r"""
+    (?P<quoted> '(?:[^']|'')*(?:'|\Z) | "(?:[^"]|"")*(?:"|\Z) | `[^`]*(?:`|\Z) )
+  | (?P<dollar> (?<![\w$]) \$(?P<tag>[A-Za-z_]\w*)\$ .*? (?: \$(?P=tag)\$ | \Z ) | (?<![\w$]) \$\$ .*? (?:\$\$|\Z) )
+  | (?P<comment> --[^\n]* | /\*.*?(?:\*/|\Z) )
+  | (?P<cast> :: )
+  | :(?P<name> [A-Za-z_]\w* )
+  | (?P<end> ; )
+    """,
+    re.VERBOSE | re.DOTALL,
+)
 
 
 def split_statements(sql: str) -> list[str]:
-    """The statements of a text, at its semicolons outside of quotes, comments and dollar quotes."""
+    """The statements of a text, cut at semicolons outside of quotes, comments and dollar quotes.
+
+    Pieces that hold nothing but comments are left out.
+    """
     found: list[str] = []
     start = 0
-    for place, kind in _scan(sql):
-        if kind == ";":
-            found.append(sql[start:place])
-            start = place + 1
+    for token in _TOKEN.finditer(sql):
+        if token.lastgroup == "end":
+            found.append(sql[start : token.start()])
+            start = token.end()
     found.append(sql[start:])
-    return [text.strip() for text in found if _holds_more_than_comments(text)]
+    return [text.strip() for text in found if _says_something(text)]
 
 
-def _holds_more_than_comments(text: str) -> bool:
-    return any(kind != ";" for _, kind in _scan(text, solid=True))
+def bind(
+    sql: str,
+    parameters: Mapping[str, object],
+    mark: Callable[[str], str],
+    *,
+    escape: Callable[[str], str] = lambda text: text,
+) -> tuple[str, dict[str, object]]:
+    """`sql` with each `:name` of a known parameter written as `mark(name)`, and the parameters that it names.
+
+    Texts, comments, casts (`::int`) and unknown names stay as they are; `escape` is applied to all that stays.
+    """
+    parts: list[str] = []
+    used: dict[str, object] = {}
+    start = 0
+    for name, begin, end in _named(sql):
+        if name in parameters:
+            parts += [escape(sql[start:begin]), mark(name)]
+            used[name] = parameters[name]
+            start = end
+    return "".join([*parts, escape(sql[start:])]), used
 
 
-def _scan(sql: str, *, solid: bool = False) -> Iterator[tuple[int, str]]:
-    """Places of semicolons; with `solid` also the place of every other character that is no comment or blank."""
-    place = 0
-    length = len(sql)
-    while place < length:
-        character = sql[place]
-        if character in _QUOTES:
-            end = _quoted(sql, place)
-            if solid:
-                yield place, "text"
-            place = end
-        elif sql.startswith("--", place):
-            line = sql.find("\n", place)
-            place = length if line < 0 else line
-        elif sql.startswith("/*", place):
-            closing = sql.find("*/", place + 2)
-            place = length if closing < 0 else closing + 2
-        elif character == "$" and (tag := _dollar_tag(sql, place)) is not None:
-            closing = sql.find(tag, place + len(tag))
-            if solid:
-                yield place, "text"
-            place = length if closing < 0 else closing + len(tag)
-        else:
-            if character == ";":
-                yield place, ";"
-            elif solid and not character.isspace():
-                yield place, "text"
-            place += 1
+def _named(sql: str) -> Iterator[tuple[str, int, int]]:
+    for token in _TOKEN.finditer(sql):
+        name = token["name"]
+        if name is not None:
+            yield name, token.start(), token.end()
 
 
-def _quoted(sql: str, place: int) -> int:
-    """The place after a quoted text; a doubled quote stands for itself."""
-    quote = sql[place]
-    place += 1
-    while place < len(sql):
-        if sql[place] == quote:
-            if sql.startswith(quote * 2, place):
-                place += 2
-                continue
-            return place + 1
-        place += 1
-    return place
-
-
-def _dollar_tag(sql: str, place: int) -> str | None:
-    end = sql.find("$", place + 1)
-    tag = sql[place : end + 1] if end > 0 else ""
-    return tag if tag and all(c.isalnum() or c in "_$" for c in tag) else None
-
-
-def used_parameters(sql: str, parameters: Mapping[str, object]) -> dict[str, object]:
-    """The parameters that a statement names as `:name`; drivers refuse those it does not."""
-    return {name: value for name, value in parameters.items() if _names(sql, name)}
-
-
-def _names(sql: str, name: str) -> bool:
-    mark = f":{name}"
-    place = sql.find(mark)
-    while place >= 0:
-        after = sql[place + len(mark) : place + len(mark) + 1]
-        before = sql[place - 1 : place]
-        if before != ":" and not (after.isalnum() or after == "_"):
-            return True
-        place = sql.find(mark, place + 1)
-    return False
+def _says_something(text: str) -> bool:
+    without = _TOKEN.sub(lambda token: "" if token.lastgroup == "comment" else token[0], text)
+    return bool(without.strip())
