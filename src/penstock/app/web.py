@@ -88,6 +88,7 @@ class WebServer:
             access_log=False,
             timeout_graceful_shutdown=2,
             lifespan="off",
+            ws="none",
         )
         self._server = _Server(config, on_ready)
 

@@ -125,12 +125,8 @@ def _integer(value: object) -> int:
 
 
 def _moment(text: str) -> datetime:
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        from dateutil import parser
-
-        return parser.isoparse(text.partition("[")[0])
+    """An ISO date-time; the region Java appends in brackets adds nothing to the offset before it."""
+    return datetime.fromisoformat(text.partition("[")[0])
 
 
 def _member(text: str, kind: type[enum.Enum]) -> enum.Enum:

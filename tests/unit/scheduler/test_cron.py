@@ -148,6 +148,8 @@ def test_dates_are_those_of_an_independent_implementation(text: str, start: date
         assert ours is not None
         if cron.fixed and _clock_was_put_forward(ours, where):
             return  # a skipped fixed time comes right after the gap by Debian's rule, later by Java's: on purpose
+        if cron.fixed and moment.astimezone(where).fold:
+            return  # a fixed time in an hour that is shown twice had its turn in the first; theirs does not know of it
         assert ours == theirs
         moment = ours
 

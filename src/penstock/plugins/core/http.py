@@ -193,13 +193,11 @@ class SseRequest(Exchange, RunnableTask):
         return SseOutput(uri=uri, events=events, size=len(events), result=result)
 
     def _joined(self, ctx: RunContext, expression: str, events: list[SseEvent]) -> str:
-        import jq
-
-        program = jq.compile(expression)
         strict = ctx.render(self.failed_on_missing_jq, bool)
         parts: list[str] = []
         for event in events:
-            found = [value for value in program.input_value(event.data).all() if value is not None]
+            outputs = ctx.render("{{ event | jq(expression) }}", list, event=event.data, expression=expression)
+            found = [value for value in outputs if value is not None]
             if not found and strict:
                 raise TaskFailed(f"The jq expression `{expression}` finds nothing in the event {event.data!r}")
             parts.extend(str(value) for value in found)
