@@ -95,7 +95,7 @@ def test_named_parameters_keep_their_types(desk: TaskDesk, kind: str) -> None:
     row = outputs(
         desk,
         f"{kind}.Query",
-        sql="SELECT :who AS who, :count + 1 AS more, ':who' AS text, :none AS nothing",
+        sql="SELECT :who AS who, :count + 1 AS more, ':who' AS text, :none AS none",
         parameters=given,
         fetchType="FETCH_ONE",
     )["row"]
