@@ -148,7 +148,17 @@ def begin(draft: Draft, run: TaskRun, node: Node) -> None:
     draft.emit(e.TaskRunMoved(run.id, State.RUNNING, now))
     attempt = Attempt(state=State.RUNNING, histories=[run.histories[0], StateChange(State.RUNNING, now)])
     draft.emit(e.AttemptAdded(run.id, attempt))
+    if node.kind in (Kind.PAUSE, Kind.APPROVAL):
+        draft.later(_prepare_held, run.id)
+        return
     prepare(draft, run, node)
+
+
+def _prepare_held(draft: Draft, run_id: str) -> None:
+    """A pause holds the execution only after its siblings have been let in (engine.md 3.2: flowables come last)."""
+    run = draft.state.runs[run_id]
+    if run.state is State.RUNNING and run.scope is None and run.awaiting is None:
+        prepare(draft, run, draft.state.node_of(run))
 
 
 def prepare(draft: Draft, run: TaskRun, node: Node) -> None:
