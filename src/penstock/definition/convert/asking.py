@@ -30,7 +30,7 @@ def joined(parts: list[str], word: str) -> str:
 
 
 def _closed(part: str) -> str:
-    return f"({part})" if re.search(r"\b(?:and|or|not)\b|\?", part) else part
+    return f"({part})" if re.search(r"\b(?:and|or|not)\b|\?|^[^()]*\|", part) else part
 
 
 def _date(condition: Condition) -> str:
@@ -94,9 +94,9 @@ def _execution_namespace(condition: Condition) -> str | None:
         case "EQUALS":
             return f"trigger.namespace == {wanted}"
         case "PREFIX":
-            return f"(trigger.namespace | startsWith({wanted}))"
+            return f"trigger.namespace | startsWith({wanted})"
         case "SUFFIX":
-            return f"(trigger.namespace | endsWith({wanted}))"
+            return f"trigger.namespace | endsWith({wanted})"
         case _:
             return None
 

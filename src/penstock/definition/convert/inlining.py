@@ -78,5 +78,5 @@ def _replaced(source: Source, node: yaml.Node, value: object) -> list[Edit]:
 def _scalar_differs(node: yaml.Node, value: object) -> bool:
     if not isinstance(node, yaml.ScalarNode):
         return True
-    own = load_document(f"x: {node.value}").value if node.style is None and node.value else {"x": node.value or None}
+    own = load_document(f"x: {node.value}").value if not node.style and node.value else {"x": node.value or None}
     return not isinstance(own, Mapping) or own["x"] != value

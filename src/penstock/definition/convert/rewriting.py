@@ -58,7 +58,7 @@ class Source:
     def put_value(self, entry: Entry, value: object) -> Edit:
         """Another value for an entry, whatever it was."""
         indent = entry.key.start_mark.column
-        written = dump({str(entry.key.value): value}, indent).lstrip()
+        written = dump({str(entry.key.value): value}, indent).strip()
         return Edit(entry.key.start_mark.index, self.end(entry.value), written)
 
     def replace(self, entry: Entry, values: Mapping[str, object]) -> Edit:
@@ -79,7 +79,10 @@ class Source:
         head = self.text.rfind("\n", 0, start) + 1
         if self.text[head:start].strip():
             return Edit(start, following if following is not None else end, "")
-        return Edit(head, self._line_end(end), "")
+        after = self._line_end(end)
+        if self.text[:head].endswith("\n\n") and self.text[after : after + 1] == "\n":
+            after += 1  # of the blank lines around it, one is enough
+        return Edit(head, after, "")
 
     def insert_after(self, owner: yaml.MappingNode, entry: Entry, values: Mapping[str, object]) -> Edit:
         """New entries behind one."""

@@ -11,12 +11,12 @@ from penstock.definition.convert.rewriting import Edit, Entry, Plugin, Source, p
 from penstock.definition.convert.templates import inner_expression, literal, operand
 from penstock.definition.type_index import TypeIndex
 from penstock.definition.yaml_source import load_document
-from penstock.model.state import TERMINATED, State
 
 _FLOW = CORE + "trigger.Flow"
 _OLD = ("conditions", "scheduleConditions", "preconditions")
-_DEFAULT_STATES = frozenset(str(state) for state in TERMINATED) | {str(State.PAUSED)}
-_DAY = {"P1D", "PT24H", "PT1D"}
+_DEFAULT_STATES = ("SUCCESS", "WARNING", "FAILED", "KILLED", "CANCELLED", "RETRIED", "PAUSED")
+_DAY = {"P1D", "PT24H"}
+_NOTHING = {"P0D", "PT0S", "PT0M", "PT0H"}
 Values = Mapping[str, object]
 
 
@@ -30,6 +30,7 @@ class _Asked:
 
     whens: list[str] = field(default_factory=list)
     states: list[str] | None = None
+    of_one: dict[str, object] = field(default_factory=dict)
     depends_on: list[dict[str, object]] = field(default_factory=list)
     window: dict[str, object] | None = None
 
@@ -59,35 +60,55 @@ def _asked(trigger: Plugin, written: Values, *, notes: list[str]) -> _Asked:
     if trigger.type != _FLOW:
         asked.whens += [_expression(one) for one in conditions]
         return asked
+    gathers = "preconditions" in written or any(short_name(one) == "Multiple" for one in conditions)
     for one in conditions:
-        _flow_condition(one, written, asked)
+        _flow_condition(one, written, asked=asked, gathers=gathers)
+    if asked.of_one:
+        asked.depends_on.append(asked.of_one)
     preconditions = written.get("preconditions")
     if isinstance(preconditions, Mapping):
-        _preconditions(preconditions, written, asked)
+        _preconditions(preconditions, asked)
     if asked.depends_on and "dependsOn" in written:
         raise _Kept("it has `dependsOn` beside the older form, put them together")
+    if "states" not in written and asked.states is None:
+        for entry in asked.depends_on:
+            # 1.x: any state that the trigger reacts to; 2.0 means success where neither names states
+            entry.setdefault("states", list(_DEFAULT_STATES))
     return asked
 
 
-def _flow_condition(condition: Values, written: Values, asked: _Asked) -> None:
+def _flow_condition(condition: Values, written: Values, *, asked: _Asked, gathers: bool) -> None:
     """`states` and `dependsOn` find the executions of a Flow trigger by an index, so they go before `when`."""
     name = short_name(condition)
     if name == "ExecutionStatus" and _is_plain_states(condition, written, asked):
         asked.states = [str(state) for state in condition["in"]]  # type: ignore[attr-defined]
-    elif name == "MultipleCondition":
-        _multiple(condition, written, asked)
-    elif name == "ExecutionLabels":
-        asked.depends_on.append(_with_states({"labels": condition.get("labels")}, written))
-        if len(asked.depends_on) > 1:
-            raise _Kept("several of its conditions name an execution each, they would become separate dependencies")
+    elif name == "Multiple":
+        _multiple(condition, asked)
+    elif not gathers and _is_of_one(condition, asked):
+        names = ("namespace", "flowId", "labels") if name != "ExecutionNamespace" else ("namespace",)
+        asked.of_one.update({key: condition[key] for key in names if key in condition})
     else:
         asked.whens.append(_expression(condition))
+
+
+def _is_of_one(condition: Values, asked: _Asked) -> bool:
+    """Whether a condition can be fields of the one dependency that stands for all conditions of a trigger."""
+    match short_name(condition):
+        case "ExecutionFlow":
+            return not {"namespace", "flowId"} & asked.of_one.keys()
+        case "ExecutionLabels":
+            return "labels" not in asked.of_one
+        case "ExecutionNamespace":
+            exact = str(condition.get("comparison", "EQUALS")).upper() == "EQUALS" and not condition.get("prefix")
+            return exact and "namespace" not in asked.of_one and "{{" not in str(condition.get("namespace"))
+        case _:
+            return False
 
 
 def _is_plain_states(condition: Values, written: Values, asked: _Asked) -> bool:
     wanted = condition.get("in")
     free = "states" not in written and asked.states is None and condition.get("notIn") is None
-    return free and isinstance(wanted, list) and {str(state) for state in wanted} <= _DEFAULT_STATES
+    return free and isinstance(wanted, list) and {str(state) for state in wanted} <= set(_DEFAULT_STATES)
 
 
 def _expression(condition: Values) -> str:
@@ -97,32 +118,22 @@ def _expression(condition: Values) -> str:
     return found
 
 
-def _multiple(condition: Values, written: Values, asked: _Asked) -> None:
+def _multiple(condition: Values, asked: _Asked) -> None:
     inner = condition.get("conditions")
     for one in inner.values() if isinstance(inner, Mapping) else ():
         if not isinstance(one, Mapping) or short_name(one) != "ExecutionFlow":
             raise _Kept("its MultipleCondition asks for more than flows, write a `dependsOn` entry for each part")
-        entry: dict[str, object] = {"namespace": one.get("namespace"), "flowId": one.get("flowId")}
-        asked.depends_on.append(_with_states(entry, written))
+        asked.depends_on.append({"namespace": one.get("namespace"), "flowId": one.get("flowId")})
     own = {name: condition[name] for name in ("window", "windowAdvance") if name in condition}
     _window(condition.get("timeWindow") or own or None, reset=condition.get("resetOnSuccess", True), asked=asked)
 
 
-def _preconditions(preconditions: Values, written: Values, asked: _Asked) -> None:
+def _preconditions(preconditions: Values, asked: _Asked) -> None:
     for one in _maps(preconditions.get("flows")):
-        asked.depends_on.append(_with_states(dict(one), written))
+        asked.depends_on.append(dict(one))
     for one in _maps(preconditions.get("where")):
-        asked.depends_on.append(_with_states({"when": "{{ " + _where(one) + " }}"}, written))
+        asked.depends_on.append({"when": "{{ " + _where(one) + " }}"})
     _window(preconditions.get("timeWindow"), reset=preconditions.get("resetOnSuccess", True), asked=asked)
-
-
-def _with_states(entry: dict[str, object], written: Values) -> dict[str, object]:
-    """1.x: any state that the trigger reacts to; 2.0 means success where a dependency names no states."""
-    if "states" in entry or "states" in written:
-        return entry
-    when = entry.pop("when", None)
-    entry["states"] = sorted(_DEFAULT_STATES)
-    return entry if when is None else {**entry, "when": when}
 
 
 def _window(written: object, *, reset: object, asked: _Asked) -> None:
@@ -131,6 +142,7 @@ def _window(written: object, *, reset: object, asked: _Asked) -> None:
     match kind:
         case "DURATION_WINDOW":
             length, advance = window.get("window", "P1D"), window.get("windowAdvance")
+            advance = None if str(advance) in _NOTHING else advance
             plain = advance is None and str(length) in _DAY
             if plain and reset is not False:
                 return  # the same as no window at all: a day, forgotten when the trigger fires
@@ -176,8 +188,8 @@ def _filter(one: Values) -> str:
         "NOT_IN": f"not ({listed} contains {left})",
         "IS_TRUE": f"{left}",
         "IS_FALSE": f"not ({left})",
-        "STARTS_WITH": f"({left} | startsWith({right}))",
-        "ENDS_WITH": f"({left} | endsWith({right}))",
+        "STARTS_WITH": f"{left} | startsWith({right})",
+        "ENDS_WITH": f"{left} | endsWith({right})",
         "CONTAINS": f"{left} contains {right}",
     }
     if kind not in known or (field_name not in _FIELDS and kind not in ("IS_TRUE", "IS_FALSE", "IN", "NOT_IN")):
