@@ -62,7 +62,9 @@ def test_flows_are_valid(where: str, source: str) -> None:
 def test_commands_exist() -> None:
     known = {" ".join(path) for path in paths(typer.main.get_command(app))}
     shown = {" ".join(m.split()) for _, text in blocks("bash") for m in _COMMAND.findall(text)}
-    assert {command for command in shown if not any(command == k or command.startswith(k + " ") for k in known)} == set()
+    assert {
+        command for command in shown if not any(command == k or command.startswith(k + " ") for k in known)
+    } == set()
 
 
 def paths(command: object, so_far: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
