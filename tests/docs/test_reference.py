@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from scripts.make_docs import REFERENCE, stale
+
 from penstock.definition.type_index import CORE_TYPES
 from penstock.expr.vocabulary import vocabulary
 from penstock.plugin.registry import installed
 from penstock.settings import Settings
-from scripts.make_docs import REFERENCE, stale
 
 
 def test_reference_is_up_to_date() -> None:
