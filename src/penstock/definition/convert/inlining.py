@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import yaml
 from pydantic import ValidationError
 
-from penstock.definition.convert.rewriting import Edit, Source, entries
+from penstock.definition.convert.rewriting import Edit, Notes, Source, entries
 from penstock.definition.defaults import apply_defaults
 from penstock.definition.type_index import TypeIndex
 from penstock.definition.yaml_source import load_document
@@ -16,7 +16,7 @@ from penstock.model.flow import PluginDefault
 _BLOCKS = ("pluginDefaults", "taskDefaults")
 
 
-def convert_defaults(source: Source, types: TypeIndex, notes: list[str]) -> Iterator[Edit]:
+def convert_defaults(source: Source, types: TypeIndex, notes: Notes) -> Iterator[Edit]:
     """What each plugin lacks is written out below its `type`; forced values take the place of its own."""
     found = entries(source.root)
     block = next((found[name] for name in _BLOCKS if name in found), None)
@@ -28,7 +28,7 @@ def convert_defaults(source: Source, types: TypeIndex, notes: list[str]) -> Iter
     try:
         defaults = [PluginDefault.model_validate(one) for one in written] if isinstance(written, list) else []
     except ValidationError:
-        notes.append(f"line {source.line(block.key)}: `{block.key.value}` cannot be read, it stays")
+        notes.tell(block.key, f"`{block.key.value}` cannot be read, it stays")
         return
     filled = apply_defaults(document, types, flow=defaults)
     edits: list[Edit] = []

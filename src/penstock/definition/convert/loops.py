@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import yaml
 
 from penstock.definition.convert.plain import CORE
-from penstock.definition.convert.rewriting import Edit, Plugin, Source, plugins, scalars, text_of
+from penstock.definition.convert.rewriting import Edit, Notes, Plugin, Source, plugins, scalars, text_of
 from penstock.definition.convert.templates import in_templates, outputs_read, replace_name
 from penstock.definition.type_index import TypeIndex
 
@@ -31,14 +31,15 @@ class _Place:
     loops: tuple[Plugin, ...]
 
 
-def convert_loops(source: Source, types: TypeIndex, notes: list[str]) -> Iterator[Edit]:
+def convert_loops(source: Source, types: TypeIndex, notes: Notes) -> Iterator[Edit]:
     """Every loop of 1.x that no Loop of 2.0 lies around or inside of."""
     found = list(plugins(source.root))
     mixed = _mixed(found)
     for loop in mixed:
-        notes.append(
-            f"line {source.line(loop.node)}: `{loop.id}` and a Loop lie inside one another: "
-            "`item` would mean another iteration, convert them together"
+        notes.tell(
+            loop.node,
+            f"`{loop.id}` and a Loop lie inside one another: "
+            "`item` would mean another iteration, convert them together",
         )
     loops = [one for one in found if one.type in _OLD and one not in mixed]
     for loop in loops:
@@ -56,7 +57,7 @@ def _is_loop(pair: tuple[Plugin, Plugin]) -> bool:
     return all(one.type == _LOOP or one.type in _OLD for one in pair)
 
 
-def _loop(source: Source, loop: Plugin, notes: list[str]) -> Iterator[Edit]:
+def _loop(source: Source, loop: Plugin, notes: Notes) -> Iterator[Edit]:
     found = loop.entries
     yield source.put(found["type"].value, _LOOP)
     values = found.get("values") or found.get("value")
@@ -68,13 +69,14 @@ def _loop(source: Source, loop: Plugin, notes: list[str]) -> Iterator[Edit]:
         yield source.insert_after(loop.node, found["type"], {"concurrencyLimit": int(_OLD[loop.type])})
     for name in ("errors", "finally"):
         if name in found:
-            notes.append(
-                f"line {source.line(found[name].key)}: `{name}` of `{loop.id}` runs once per iteration in a Loop, "
-                f"where it ran once for all of {loop.type.rpartition('.')[2]}"
+            notes.tell(
+                found[name].key,
+                f"`{name}` of `{loop.id}` runs once per iteration in a Loop, "
+                f"where it ran once for all of {loop.type.rpartition('.')[2]}",
             )
 
 
-def _templates(source: Source, found: Sequence[Plugin], loops: Sequence[Plugin], notes: list[str]) -> Iterator[Edit]:
+def _templates(source: Source, found: Sequence[Plugin], loops: Sequence[Plugin], notes: Notes) -> Iterator[Edit]:
     owners: dict[int, _Place] = {}
     for task in (one for one in found if one.is_task):
         around = tuple(outer for outer in task.above if outer in loops)
@@ -153,22 +155,21 @@ def _wrapped(loop: Plugin) -> yaml.MappingNode:
     return yaml.MappingNode("tag:yaml.org,2002:map", kept, loop.node.start_mark, loop.node.end_mark)
 
 
-def _tell_unclear(source: Source, scalar: yaml.ScalarNode, changed: str, notes: list[str]) -> None:
+def _tell_unclear(source: Source, scalar: yaml.ScalarNode, changed: str, notes: Notes) -> None:
     left = re.search(r"\b(?:parent|parents\[[^\]]*\])\.(?:taskrun|outputs)\b", changed)
     if left is not None:
-        notes.append(
-            f"line {source.line(scalar)}: `{left[0]}` has no counterpart among `item.parent` and `item.parents`"
-        )
+        notes.tell(scalar, f"`{left[0]}` has no counterpart among `item.parent` and `item.parents`")
 
 
-def _tell_outside_reads(source: Source, loops: Sequence[Plugin], notes: list[str]) -> None:
+def _tell_outside_reads(source: Source, loops: Sequence[Plugin], notes: Notes) -> None:
     for loop in loops:
         ids, own = _ids_inside(loop), {id(scalar) for scalar in scalars(_wrapped(loop))}
         for scalar in scalars(source.root) if source.root is not None else ():
             if id(scalar) in own:
                 continue
             for name in sorted(outputs_read(source.raw(scalar)) & ids):
-                notes.append(
-                    f"line {source.line(scalar)}: `outputs.{name}` is read outside of the loop `{loop.id}`: declare it under "
-                    f"`outputs` of the loop and read `loopOutputs(outputs.{loop.id}.outputs, '<output id>')`"
+                notes.tell(
+                    scalar,
+                    f"`outputs.{name}` is read outside of the loop `{loop.id}`: declare it under "
+                    f"`outputs` of the loop and read `loopOutputs(outputs.{loop.id}.outputs, '<output id>')`",
                 )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import yaml
 
-from penstock.definition.convert.rewriting import Edit, Plugin, Source, entries, items, plugins, scalars, text_of
+from penstock.definition.convert.rewriting import Edit, Notes, Plugin, Source, entries, items, plugins, scalars, text_of
 from penstock.definition.convert.templates import in_templates, replace_name
 from penstock.definition.type_index import TypeIndex, target_of
 
@@ -22,23 +22,22 @@ _HTTP_OPTIONS = ("allowFailed", "sslOptions")
 _INPUT_TYPES = {"BOOLEAN": "BOOL", "ENUM": "SELECT"}
 
 
-def convert_types(source: Source, types: TypeIndex, notes: list[str]) -> Iterator[Edit]:
+def convert_types(source: Source, types: TypeIndex, notes: Notes) -> Iterator[Edit]:
     """Older names of types become the present ones; types that moved to another plugin follow it."""
     for plugin in plugins(source.root):
         node = plugin.get("type")
         target = None if plugin.type.startswith(KESTRA) else target_of(plugin.type, types)
         moved = _MOVED.get(target or plugin.type)
         if moved is not None:
-            notes.append(
-                f"line {source.line(plugin.node)}: `{plugin.id}` is now {moved}, which calls the API: "
-                "it may need an address and a login"
+            notes.tell(
+                plugin.node, f"`{plugin.id}` is now {moved}, which calls the API: it may need an address and a login"
             )
         name = moved or target
         if node is not None and name is not None and name != plugin.type:
             yield source.put(node, name)
 
 
-def convert_properties(source: Source, types: TypeIndex, notes: list[str]) -> Iterator[Edit]:
+def convert_properties(source: Source, types: TypeIndex, notes: Notes) -> Iterator[Edit]:
     """Properties that have another name or place, wherever they stand."""
     top = entries(source.root)
     yield from _routing(source, source.root)
@@ -55,7 +54,7 @@ def convert_properties(source: Source, types: TypeIndex, notes: list[str]) -> It
         yield from _of_type(source, plugin, notes)
 
 
-def _of_type(source: Source, plugin: Plugin, notes: list[str]) -> Iterator[Edit]:
+def _of_type(source: Source, plugin: Plugin, notes: Notes) -> Iterator[Edit]:
     found = plugin.entries
     if plugin.type == CORE + "flow.Pause" and "delay" in found:
         if "pauseDuration" not in found:
@@ -69,13 +68,13 @@ def _of_type(source: Source, plugin: Plugin, notes: list[str]) -> Iterator[Edit]
         if "format" in found:
             yield source.rename(found["format"], "message")
     elif plugin.type == CORE + "trigger.Schedule" and "backfill" in found:
-        notes.append(f"line {source.line(found['backfill'].key)}: `backfill` is gone: start one with the API or the UI")
+        notes.tell(found["backfill"].key, "`backfill` is gone: start one with the API or the UI")
         yield source.drop(plugin.node, found["backfill"])
     elif plugin.type.startswith(CORE + "http.") and not plugin.is_trigger:
         yield from _http_options(source, plugin, notes)
 
 
-def _http_options(source: Source, plugin: Plugin, notes: list[str]) -> Iterator[Edit]:
+def _http_options(source: Source, plugin: Plugin, notes: Notes) -> Iterator[Edit]:
     """`allowFailed` of HTTP tasks lies below `options` now."""
     found = plugin.entries
     allow = found.get("allowFailed")
@@ -93,8 +92,7 @@ def _http_options(source: Source, plugin: Plugin, notes: list[str]) -> Iterator[
             assert isinstance(options, yaml.MappingNode)
             yield source.insert_after(options, list(inside.values())[-1], {"allowFailed": _plain(allow.value)})
     if "sslOptions" in found:
-        line = source.line(found["sslOptions"].key)
-        notes.append(f"line {line}: `sslOptions` of `{plugin.id}` belongs below `options.ssl` now")
+        notes.tell(found["sslOptions"].key, f"`sslOptions` of `{plugin.id}` belongs below `options.ssl` now")
 
 
 def _plain(node: yaml.Node) -> object:
@@ -150,7 +148,7 @@ def _inputs(source: Source, node: yaml.Node | None) -> Iterator[Edit]:
         yield from _inputs(source, found["inputs"].value if "inputs" in found else None)
 
 
-def convert_templates(source: Source, types: TypeIndex, notes: list[str]) -> Iterator[Edit]:
+def convert_templates(source: Source, types: TypeIndex, notes: Notes) -> Iterator[Edit]:
     """Variables and functions that have another name in templates."""
     for scalar in scalars(source.root) if source.root is not None else ():
         raw = source.raw(scalar)
@@ -158,7 +156,7 @@ def convert_templates(source: Source, types: TypeIndex, notes: list[str]) -> Ite
         if changed != raw:
             yield source.put(scalar, changed)
         if "iterationOutput(" in raw and changed:
-            notes.append(f"line {source.line(scalar)}: `iterationOutput()` is gone and nothing takes its place")
+            notes.tell(scalar, "`iterationOutput()` is gone and nothing takes its place")
 
 
 def _template(template: str) -> str:

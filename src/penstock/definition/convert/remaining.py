@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 
-from penstock.definition.convert.rewriting import Source
+from penstock.definition.convert.rewriting import Notes, Source
 from penstock.definition.dialect import Dialect, constructs
 from penstock.definition.type_index import TypeIndex, target_of
 from penstock.definition.yaml_source import load_document
 
 _CORE = "io.kestra.plugin.core."
+_CONDITIONS = {"conditions", "scheduleConditions", "preconditions"}
+_LOOPS = frozenset(_CORE + f"flow.{name}" for name in ("ForEach", "EachSequential", "EachParallel"))
 _ADVICE = {
     _CORE + "flow.ForEachItem": (
         "batches of a file have no 2.0 form: write a Loop over the file's URI with the Subflow inside, `item.value` is one "
@@ -24,21 +26,15 @@ _ADVICE = {
 }
 
 
-def reasons(source: Source, types: TypeIndex, told: Sequence[str]) -> Iterator[str]:
-    """A sentence for each construct that only 1.x has, those left out whose line was told of already."""
+def remaining(source: Source, types: TypeIndex) -> Notes:
+    """A sentence for each construct that only 1.x has; conditions are told of by the step that keeps them."""
+    notes = Notes()
     document = load_document(source.text)
-    if not isinstance(document.value, Mapping):
-        return
-    for one in constructs(document.value):
-        if one.dialect is not Dialect.V1 or one.path[0] == "extend":
-            continue
-        line, _ = document.position(one.path) or (1, 1)
-        advice = _ADVICE.get(target_of(one.name, types) or one.name)
-        if advice is None and (_is_told(line, told) or one.path[-1] == "conditions" or "conditions" in one.path):
-            continue
-        more = advice or (f"use {one.instead}" if one.instead else "nothing takes its place")
-        yield f"line {line}: `{one.name}` is gone in 2.0: {more}"
-
-
-def _is_told(line: int, told: Sequence[str]) -> bool:
-    return any(text.startswith(f"line {line}:") for text in told)
+    for one in constructs(document.value) if isinstance(document.value, Mapping) else ():
+        told = one.dialect is not Dialect.V1 or _CONDITIONS & {*map(str, one.path)} or one.name in _LOOPS
+        if not told:
+            line, _ = document.position(one.path) or (1, 1)
+            advice = _ADVICE.get(target_of(one.name, types) or one.name)
+            more = advice or (f"use {one.instead}" if one.instead else "nothing takes its place")
+            notes.told.append((line, f"`{one.name}` is gone in 2.0: {more}"))
+    return notes

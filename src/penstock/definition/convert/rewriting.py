@@ -29,6 +29,17 @@ class Entry:
     value: yaml.Node
 
 
+class Notes:
+    """What is left to a person, with the line each stands at in the text that the step was given."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[int, str]] = []
+
+    def tell(self, node: yaml.Node, text: str) -> None:
+        """Remember a sentence about a node."""
+        self.told.append((node.start_mark.line + 1, text))
+
+
 class Source:
     """A document's text and its root node."""
 
@@ -93,10 +104,6 @@ class Source:
         line = self._line_end(end)
         before = "" if self.text[:line].endswith("\n") else "\n"
         return Edit(line, line, before + dump(values, owner.start_mark.column))
-
-    def line(self, node: yaml.Node) -> int:
-        """The 1-based line a node starts at."""
-        return node.start_mark.line + 1
 
     def end(self, node: yaml.Node) -> int:
         """Where a node's text ends, without the blank lines and comments that follow it."""

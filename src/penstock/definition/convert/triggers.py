@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from penstock.definition.convert.asking import expression_of, joined, short_name
 from penstock.definition.convert.plain import CORE
-from penstock.definition.convert.rewriting import Edit, Entry, Plugin, Source, plugins
+from penstock.definition.convert.rewriting import Edit, Entry, Notes, Plugin, Source, plugins
 from penstock.definition.convert.templates import inner_expression, literal, operand
 from penstock.definition.type_index import TypeIndex
 from penstock.definition.yaml_source import load_document
@@ -35,7 +35,7 @@ class _Asked:
     window: dict[str, object] | None = None
 
 
-def convert_triggers(source: Source, types: TypeIndex, notes: list[str]) -> Iterator[Edit]:
+def convert_triggers(source: Source, types: TypeIndex, notes: Notes) -> Iterator[Edit]:
     """Every trigger whose conditions all have a 2.0 form; the others stay as they are, with the reason."""
     document = load_document(source.text).value
     written = document.get("triggers") if isinstance(document, Mapping) else None
@@ -46,17 +46,23 @@ def convert_triggers(source: Source, types: TypeIndex, notes: list[str]) -> Iter
         try:
             asked = _asked(trigger, written[int(trigger.path[1])], notes=notes)
         except _Kept as reason:
-            notes.append(f"line {source.line(old[0].key)}: trigger `{trigger.id}`: {reason}")
+            notes.tell(old[0].key, f"trigger `{trigger.id}`: {reason}")
             continue
         yield from _rewritten(source, trigger, old, asked)
 
 
-def _asked(trigger: Plugin, written: Values, *, notes: list[str]) -> _Asked:
+def _asked(trigger: Plugin, written: Values, *, notes: Notes) -> _Asked:
     asked = _Asked()
     when = written.get("when")
     if isinstance(when, str):
         asked.whens.append(_inner(when))
     conditions = [one for name in _OLD[:2] for one in _maps(written.get(name))]
+    if any(short_name(one) == "TimeBetween" for one in conditions):
+        notes.tell(
+            trigger.node,
+            f"trigger `{trigger.id}`: the time of day is now read at the offset of the bounds, where TimeBetween compared "
+            "times of two offsets: check dates around midnight",
+        )
     if trigger.type != _FLOW:
         asked.whens += [_expression(one) for one in conditions]
         return asked
