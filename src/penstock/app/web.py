@@ -42,6 +42,7 @@ def services_of(app: App, login: Login, url: str) -> Services:
         clock=app.clock,
         login=login,
         plugin_names=app.types.names,
+        plugin_class=app.types.resolve,
         url=url,
         uuid=_instance_id(app.settings.folder),
     )

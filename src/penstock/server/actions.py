@@ -1,191 +1,191 @@
-"""Routes that act on executions: one, several by id, all that match a query (engine.md 5, api.md 6)."""
+"""Routes that act on one execution (engine.md 5), each verb with `actions/` as in 2.0 and without as in 1.x."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable
 
-import msgspec
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from penstock.engine import commands as c
-from penstock.errors import BadRequest, CallerError, NotFound, Unprocessable
+from penstock.errors import NotFound, Unprocessable
 from penstock.ids import new_id
-from penstock.model.execution import Label
-from penstock.model.state import TERMINATED, State
-from penstock.ports.reads import Filter
-from penstock.server.executions import ExecutionRoutes, breakpoints_of, input_json
-from penstock.server.filters import filters, flag
-from penstock.server.forms import read_form
+from penstock.model.execution import Execution
+from penstock.model.state import State
+from penstock.server.asked import flag, json_of, optional_number
+from penstock.server.errors import InvalidParameter
+from penstock.server.executions import ExecutionRoutes
+from penstock.server.forms import form_of
 from penstock.server.replies import json_reply, nothing, offload
 from penstock.server.services import Services
-from penstock.server.shapes import Json
+from penstock.server.shapes import input_json
+from penstock.server.wishes import breakpoints_of, labels_in, state_of
 
+Handler = Callable[[Request], Awaitable[Response]]
 Make = Callable[[str, QueryParams], c.Command]
-_MOST = 100_000
+
+_DECISIONS = {"APPROVE": "APPROVED", "APPROVED": "APPROVED", "DENY": "DENIED", "DENIED": "DENIED"}
 
 
-def _state(text: str | None, *, default: str | None = None) -> State:
-    wanted = text or default
-    if wanted is None:
-        raise BadRequest("a state is required")
-    try:
-        return State.read(wanted)
-    except ValueError as error:
-        raise Unprocessable(f"Illegal argument: `{wanted}` is no state") from error
+def _kill(i: str, q: QueryParams) -> c.Command:
+    return c.KillExecution(execution_id=i, cascade=flag(q, "isOnKillCascade", default=True))
 
 
-_SIMPLE: dict[str, Make] = {
-    "kill": lambda i, q: c.KillExecution(execution_id=i, cascade=flag(q, "isOnKillCascade", default=True)),
-    "pause": lambda i, q: c.PauseExecution(execution_id=i),
-    "resume": lambda i, q: c.ResumeExecution(execution_id=i),
-    "restart": lambda i, q: c.RestartExecution(execution_id=i),
-    "force-run": lambda i, q: c.ForceRun(execution_id=i),
-    "unqueue": lambda i, q: c.Unqueue(
-        execution_id=i, state=_state(q.get("state") or q.get("newState"), default="RUNNING")
-    ),
-    "change-status": lambda i, q: c.ChangeStatus(execution_id=i, state=_state(q.get("status") or q.get("newStatus"))),
-    "resume-from-breakpoint": lambda i, q: c.ResumeFromBreakpoint(
-        execution_id=i, breakpoints=breakpoints_of(q.get("breakpoints")) or []
-    ),
-    "replay": lambda i, q: c.ReplayExecution(
+def _unqueue(i: str, q: QueryParams) -> c.Command:
+    return c.Unqueue(execution_id=i, state=state_of(q.get("state") or q.get("newState"), default=State.RUNNING))
+
+
+def _change_status(i: str, q: QueryParams) -> c.Command:
+    return c.ChangeStatus(execution_id=i, state=state_of(q.get("status") or q.get("newStatus")))
+
+
+def _from_breakpoint(i: str, q: QueryParams) -> c.Command:
+    return c.ResumeFromBreakpoint(execution_id=i, breakpoints=breakpoints_of(q.get("breakpoints")) or [])
+
+
+def _replay(i: str, q: QueryParams) -> c.Command:
+    return c.ReplayExecution(
         execution_id=i,
         new_id=new_id(),
         task_run_id=q.get("taskRunId"),
-        revision=int(q["revision"]) if q.get("revision") else None,
+        revision=optional_number(q, "revision"),
         breakpoints=breakpoints_of(q.get("breakpoints")),
-    ),
+    )
+
+
+def _restart(i: str, q: QueryParams) -> c.Command:
+    revision = optional_number(q, "revision")
+    if revision is None:
+        return c.RestartExecution(execution_id=i)
+    return c.ReplayExecution(execution_id=i, new_id=new_id(), revision=revision, restart=True)
+
+
+SIMPLE: dict[str, Make] = {
+    "kill": _kill,
+    "pause": lambda i, _: c.PauseExecution(execution_id=i),
+    "force-run": lambda i, _: c.ForceRun(execution_id=i),
+    "unqueue": _unqueue,
+    "change-status": _change_status,
+    "resume-from-breakpoint": _from_breakpoint,
+    "replay": _replay,
+    "restart": _restart,
 }
+"""Verbs whose command is made of the query alone."""
 
 
 class ActionRoutes:
-    """Handlers of actions."""
+    """Handlers of actions on one execution."""
 
     def __init__(self, services: Services, executions: ExecutionRoutes) -> None:
         self._services = services
         self._executions = executions
 
     def routes(self) -> list[Route]:
-        """Their addresses; each verb also without `actions/`, as in 1.x."""
+        """Their addresses."""
         base = "/api/v1/{tenant}/executions"
-        special: dict[str, tuple[Callable[[Request], Awaitable[Response]], list[str]]] = {
-            "resume": (self.resume, ["POST"]),
-            "resume/validate": (self.resume_validate, ["POST"]),
-            "restart": (self.restart, ["POST"]),
-            "replay-with-inputs": (self.replay_with_inputs, ["POST"]),
-            "state": (self.state, ["POST"]),
-            "labels": (self.labels, ["POST"]),
-            "review": (self.review, ["POST"]),
-            "eval": (self.evaluate, ["POST"]),
-            "eval/{run}": (self.evaluate, ["POST"]),
+        verbs: dict[str, Handler] = {verb: self._acting(make) for verb, make in SIMPLE.items()}
+        verbs |= {
+            "resume": self.resume,
+            "resume/validate": self.resume_validate,
+            "replay-with-inputs": self.replay_with_inputs,
+            "state": self.state,
+            "labels": self.labels,
+            "review": self.review,
         }
-        routes = [
-            Route(f"{base}/labels/by-ids", self.labels_by_ids, methods=["POST"]),
-            Route(f"{base}/{{verb}}/by-ids", self.by_ids, methods=["POST", "DELETE"]),
-            Route(f"{base}/{{verb}}/by-query", self.by_query, methods=["POST", "DELETE"]),
-            Route(f"{base}/by-ids", self.delete_by_ids, methods=["DELETE"]),
-            Route(f"{base}/by-query", self.delete_by_query, methods=["DELETE"]),
-            Route(f"{base}/{{id}}", self.delete, methods=["DELETE"]),
-        ]
-        for verb, (handler, methods) in special.items():
-            routes.append(Route(f"{base}/{{id}}/actions/{verb}", handler, methods=methods))
-            routes.append(Route(f"{base}/{{id}}/{verb}", self._or_create(verb, handler), methods=methods))
-        for verb in _SIMPLE:
-            if verb not in special:
-                methods = ["DELETE"] if verb == "kill" else ["POST"]
-                routes.append(Route(f"{base}/{{id}}/actions/{verb}", self._acting(verb), methods=methods))
-                handler = self._or_create(verb, self._acting(verb))
-                routes.append(Route(f"{base}/{{id}}/{verb}", handler, methods=methods))
+        routes = [Route(f"{base}/{{id}}", self.delete, methods=["DELETE"])]
+        for verb, handler in verbs.items():
+            method = "DELETE" if verb == "kill" else "POST"
+            routes.append(Route(f"{base}/{{id}}/actions/{verb}", handler, methods=[method]))
+            old = handler if "/" in verb else self._or_create(verb, handler)
+            routes.append(Route(f"{base}/{{id}}/{verb}", old, methods=[method]))
         return routes
 
-    def _or_create(
-        self, verb: str, act: Callable[[Request], Awaitable[Response]]
-    ) -> Callable[[Request], Awaitable[Response]]:
+    def _or_create(self, verb: str, act: Handler) -> Handler:
         """`executions/{id}/{verb}` of 1.x, unless no execution has that id: then it starts the flow named like the verb."""
 
         async def handle(request: Request) -> Response:
             names = request.path_params
-            known = await offload(self._services.reads.execution, names["tenant"], names["id"])
-            if known is not None or request.method != "POST":
+            if request.method != "POST" or not await offload(self._is_flow, names, verb):
                 return await act(request)
             names["namespace"], names["flow"] = names["id"], verb
             return await self._executions.create(request)
 
         return handle
 
-    def _acting(self, verb: str) -> Callable[[Request], Awaitable[Response]]:
-        make = _SIMPLE[verb]
+    def _is_flow(self, names: dict[str, str], verb: str) -> bool:
+        """Whether the address names a flow and no execution."""
+        tenant, place = names["tenant"], names["id"]
+        if self._services.reads.execution(tenant, place) is not None:
+            return False
+        return self._services.shelf.current(tenant, place, verb) is not None
 
+    def _acting(self, make: Make) -> Handler:
         async def act(request: Request) -> Response:
             return await self._do(request, make(request.path_params["id"], request.query_params))
 
         return act
 
     async def _do(self, request: Request, command: c.Command) -> Response:
-        """Give the command and answer the execution as it is after its commit."""
+        """Give the command and answer the execution as it is after its commit; a new one where it makes one."""
         tenant = request.path_params["tenant"]
-        await offload(self._require, tenant, command.execution_id)
+        await offload(self._required, tenant, command.execution_id)
         await asyncio.wrap_future(self._services.commands.submit(command))
         shown = command.new_id if isinstance(command, c.ReplayExecution) else command.execution_id
-        return json_reply(await offload(self._executions.full, tenant, shown))
+        return await self._executions.answer(tenant, shown)
 
-    def _require(self, tenant: str, execution_id: str) -> None:
-        if self._services.reads.execution(tenant, execution_id) is None:
-            raise NotFound("Not Found")
-
-    async def resume(self, request: Request) -> Response:
-        names = request.path_params
-        form = await read_form(request)
-        await offload(self._services.desk.resume, names["tenant"], names["id"], inputs=form.values)
-        return json_reply(await offload(self._executions.full, names["tenant"], names["id"]))
-
-    async def resume_validate(self, request: Request) -> Response:
-        names = request.path_params
-        form = await read_form(request)
-        _, resolved = await offload(
-            self._services.desk.resume_inputs, names["tenant"], names["id"], inputs=form.values, store_files=False
-        )
-        stored = await offload(self._services.reads.execution, names["tenant"], names["id"])
-        assert stored is not None
-        return json_reply(
-            {
-                "id": stored.execution.flow_id,
-                "namespace": stored.execution.namespace,
-                "inputs": [input_json(one) for one in resolved.inputs],
-                "checks": [],
-            }
-        )
-
-    async def restart(self, request: Request) -> Response:
-        execution_id, revision = request.path_params["id"], request.query_params.get("revision")
-        if not revision:
-            return await self._do(request, c.RestartExecution(execution_id=execution_id))
-        command = c.ReplayExecution(execution_id=execution_id, new_id=new_id(), revision=int(revision), restart=True)
-        return await self._do(request, command)
-
-    async def replay_with_inputs(self, request: Request) -> Response:
-        names, params = request.path_params, request.query_params
-        form = await read_form(request)
-        replay_id = new_id()
-        stored = await offload(self._services.reads.execution, names["tenant"], names["id"])
+    def _required(self, tenant: str, execution_id: str) -> Execution:
+        stored = self._services.reads.execution(tenant, execution_id)
         if stored is None:
             raise NotFound("Not Found")
-        head = stored.execution
-        revision = int(params["revision"]) if params.get("revision") else head.flow_revision
-        resolved, _ = await offload(
-            self._services.launcher.validate,
-            names["tenant"],
-            head.namespace,
-            head.flow_id,
-            revision=revision,
-            inputs=form.values,
-        )
+        return stored.execution
+
+    async def resume(self, request: Request) -> Response:
+        """Let a paused execution go on; the parts of the form are the inputs its Pause asks for."""
+        names = request.path_params
+        async with form_of(request) as form:
+            await offload(
+                self._services.desk.resume,
+                names["tenant"],
+                names["id"],
+                inputs=form.values,
+                by=self._services.login.user or None,
+                task_run_id=request.query_params.get("taskRunId"),
+            )
+        return await self._executions.answer(names["tenant"], names["id"])
+
+    async def resume_validate(self, request: Request) -> Response:
+        """What the inputs of a resume would be; nothing happens."""
+        names = request.path_params
+        head = await offload(self._required, names["tenant"], names["id"])
+        async with form_of(request) as form:
+            _, resolved = await offload(
+                self._services.desk.resume_inputs, names["tenant"], names["id"], inputs=form.values, store_files=False
+            )
+        inputs = [input_json(one) for one in resolved.inputs]
+        return json_reply({"id": head.flow_id, "namespace": head.namespace, "inputs": inputs, "checks": []})
+
+    async def replay_with_inputs(self, request: Request) -> Response:
+        """A replay with other inputs; without a form Kestra answers 422."""
+        names, params = request.path_params, request.query_params
+        if not request.headers.get("content-type"):
+            raise Unprocessable("Illegal argument: expected the inputs as multipart/form-data")
+        head = await offload(self._required, names["tenant"], names["id"])
+        revision = optional_number(params, "revision") or head.flow_revision
+        async with form_of(request) as form:
+            resolved, _ = await offload(
+                self._services.launcher.validate,
+                names["tenant"],
+                head.namespace,
+                head.flow_id,
+                revision=revision,
+                inputs=form.values,
+            )
         command = c.ReplayExecution(
             execution_id=names["id"],
-            new_id=replay_id,
+            new_id=new_id(),
             task_run_id=params.get("taskRunId"),
             revision=revision,
             inputs=resolved.require(),
@@ -194,197 +194,47 @@ class ActionRoutes:
         return await self._do(request, command)
 
     async def state(self, request: Request) -> Response:
-        body = msgspec.json.decode(await request.body(), type=dict[str, object])
+        """Give one task run another state: body `{"taskRunId", "state"}`."""
+        body = await json_of(request, dict[str, object])
         run_id = body.get("taskRunId")
         if not isinstance(run_id, str):
-            raise BadRequest("`taskRunId` is required")
-        command = c.ChangeTaskRunState(
-            execution_id=request.path_params["id"], task_run_id=run_id, state=_state(str(body.get("state")))
-        )
+            raise InvalidParameter("`taskRunId` is required")
+        state = state_of(str(body.get("state") or ""))
+        command = c.ChangeTaskRunState(execution_id=request.path_params["id"], task_run_id=run_id, state=state)
         return await self._do(request, command)
 
     async def labels(self, request: Request) -> Response:
-        labels = _labels(await request.body())
+        """Replace the labels: body `[{"key", "value"}]`."""
+        labels = labels_in(await json_of(request, list[object]))
         return await self._do(request, c.SetLabels(execution_id=request.path_params["id"], labels=labels))
 
     async def review(self, request: Request) -> Response:
-        body = msgspec.json.decode(await request.body(), type=dict[str, object])
-        decision = str(body.get("decision", "")).upper()
-        decision = {"APPROVE": "APPROVED", "DENY": "DENIED"}.get(decision, decision)
-        if decision not in ("APPROVED", "DENIED"):
+        """Decide an Approval: body `{"decision", "comment"?, "inputs"?, "taskRunId"?}`."""
+        body = await json_of(request, dict[str, object])
+        decision = _DECISIONS.get(str(body.get("decision", "")).upper())
+        if decision is None:
             raise Unprocessable("Illegal argument: `decision` must be approve or deny")
-        inputs = body.get("inputs")
+        inputs, comment, run_id = body.get("inputs"), body.get("comment"), body.get("taskRunId")
         command = c.ReviewApproval(
             execution_id=request.path_params["id"],
             decision=decision,
-            comment=str(body["comment"]) if body.get("comment") else None,
+            comment=str(comment) if comment else None,
             inputs=inputs if isinstance(inputs, dict) else {},
             by=self._services.login.user or None,
-            task_run_id=str(body["taskRunId"]) if body.get("taskRunId") else None,
+            task_run_id=str(run_id) if run_id else None,
         )
         return await self._do(request, command)
 
-    async def evaluate(self, request: Request) -> Response:
-        names = request.path_params
-        text = (await request.body()).decode()
-        try:
-            result = await offload(self._services.evaluate, names["tenant"], names["id"], names.get("run"), text)
-        except CallerError:
-            raise
-        except Exception as error:  # whatever a template may do wrong is an answer here, not a failure
-            return json_reply({"error": str(error), "stackTrace": str(error)})
-        return json_reply({"result": result})
-
     async def delete(self, request: Request) -> Response:
-        names = request.path_params
-        await offload(self._require, names["tenant"], names["id"])
-        await offload(self._delete, names["tenant"], [names["id"]], request.query_params)
-        return nothing(204)
-
-    def _delete(self, tenant: str, ids: Sequence[str], params: QueryParams) -> int:
-        purged = self._services.purger.executions(
-            tenant,
-            ids,
+        """Delete an execution with what belongs to it."""
+        names, params = request.path_params, request.query_params
+        await offload(self._required, names["tenant"], names["id"])
+        await offload(
+            self._services.purger.executions,
+            names["tenant"],
+            [names["id"]],
             logs=flag(params, "deleteLogs", default=True),
             metrics=flag(params, "deleteMetrics", default=True),
             files=flag(params, "deleteStorage", default=True),
         )
-        return getattr(purged, "executions", len(ids))
-
-    async def delete_by_ids(self, request: Request) -> Response:
-        ids = msgspec.json.decode(await request.body(), type=list[str])
-        tenant = request.path_params["tenant"]
-        problems = await offload(self._invalid, tenant, ids, None)
-        if problems:
-            return _invalid_bulk("deletion", problems)
-        count = await offload(self._delete, tenant, ids, request.query_params)
-        return json_reply({"count": count})
-
-    async def delete_by_query(self, request: Request) -> Response:
-        tenant = request.path_params["tenant"]
-        ids = await offload(self._matching, tenant, request.query_params)
-        running = flag(request.query_params, "includeNonTerminated")
-        if not running:
-            ids = [i for i in ids if self._ended(tenant, i)]
-        return json_reply({"count": await offload(self._delete, tenant, ids, request.query_params)})
-
-    def _ended(self, tenant: str, execution_id: str) -> bool:
-        stored = self._services.reads.execution(tenant, execution_id)
-        return stored is not None and stored.execution.state in TERMINATED
-
-    def _matching(self, tenant: str, params: QueryParams) -> list[str]:
-        for name in params:
-            if name in ("namespace", "flowId", "state"):
-                raise BadRequest(f"`{name}` is not read here, use filters[{name}][EQUALS]")
-        found = self._services.reads.search_executions(tenant, filters(params), sort=[], page=1, size=_MOST)
-        return [one.execution.id for one in found.results]
-
-    def _invalid(self, tenant: str, ids: Sequence[str], verb: str | None) -> list[Json]:
-        found: list[Json] = []
-        for execution_id in ids:
-            stored = self._services.reads.execution(tenant, execution_id)
-            message = "execution not found" if stored is None else _unfit(verb, stored.execution.state)
-            if message:
-                found.append(
-                    {
-                        "message": message,
-                        "path": "execution",
-                        "propertyPath": [{"name": "execution", "kind": "PROPERTY", "inIterable": False}],
-                        "invalidValue": execution_id,
-                    }
-                )
-        return found
-
-    async def by_ids(self, request: Request) -> Response:
-        verb = request.path_params["verb"]
-        ids = msgspec.json.decode(await request.body(), type=list[str])
-        problems = await offload(self._invalid, request.path_params["tenant"], ids, verb)
-        if problems:
-            return _invalid_bulk(verb, problems)
-        return await self._many(request, verb, ids)
-
-    async def by_query(self, request: Request) -> Response:
-        verb = request.path_params["verb"]
-        ids = await offload(self._matching, request.path_params["tenant"], request.query_params)
-        if verb == "labels":
-            labels = _labels(await request.body())
-            return await self._give(request, [c.SetLabels(execution_id=i, labels=labels) for i in ids])
-        fit = [i for i in ids if not await offload(self._invalid, request.path_params["tenant"], [i], verb)]
-        return await self._many(request, verb, fit)
-
-    async def labels_by_ids(self, request: Request) -> Response:
-        body = msgspec.json.decode(await request.body(), type=dict[str, object])
-        ids, wanted = body.get("executionsId"), body.get("executionLabels")
-        labels = _labels(msgspec.json.encode(wanted))
-        chosen = [str(i) for i in ids] if isinstance(ids, list) else []
-        problems = await offload(self._invalid, request.path_params["tenant"], chosen, "labels")
-        if problems:
-            return _invalid_bulk("labels", problems)
-        return await self._give(request, [c.SetLabels(execution_id=i, labels=labels) for i in chosen])
-
-    async def _many(self, request: Request, verb: str, ids: Sequence[str]) -> Response:
-        make = _SIMPLE.get(verb)
-        if make is None:
-            raise NotFound("Not Found")
-        params = request.query_params
-        if verb == "replay" and flag(params, "latestRevision"):
-            return await self._give(request, await offload(self._replays, request.path_params["tenant"], ids))
-        return await self._give(request, [make(i, params) for i in ids])
-
-    def _replays(self, tenant: str, ids: Sequence[str]) -> list[c.Command]:
-        """Replays on the latest revision of each flow."""
-        found: list[c.Command] = []
-        for execution_id in ids:
-            stored = self._services.reads.execution(tenant, execution_id)
-            if stored is None:
-                continue
-            head = stored.execution
-            current = self._services.shelf.current(tenant, head.namespace, head.flow_id)
-            revision = current.row.revision if current is not None else head.flow_revision
-            found.append(c.ReplayExecution(execution_id=execution_id, new_id=new_id(), revision=revision))
-        return found
-
-    async def _give(self, request: Request, commands: Sequence[c.Command]) -> Response:
-        for command in commands:
-            try:
-                await asyncio.wrap_future(self._services.commands.submit(command))
-            except CallerError:
-                continue  # it changed meanwhile: a bulk goes on
-        body: Mapping[str, object] = {
-            "operationId": new_id(),
-            "totalItems": len(commands),
-            "count": len(commands),
-        }
-        return json_reply(body, 202)
-
-
-def _unfit(verb: str | None, state: State) -> str | None:
-    ended = state in TERMINATED
-    rules: dict[str, tuple[bool, str]] = {
-        "kill": (not ended, "execution already finished"),
-        "restart": (state in (State.FAILED, State.PAUSED), "execution not in state FAILED or PAUSED"),
-        "resume": (state is State.PAUSED, "execution is not paused"),
-        "pause": (state is State.RUNNING, "execution is not running"),
-        "change-status": (ended and state is not State.KILLED, "execution is not terminated"),
-        "unqueue": (state is State.QUEUED, "execution is not queued"),
-        "labels": (ended, "execution is not terminated"),
-        "force-run": (not ended, "execution already finished"),
-    }
-    if verb is None or verb not in rules:
-        return None
-    fits, message = rules[verb]
-    return None if fits else message
-
-
-def _invalid_bulk(verb: str, problems: list[Json]) -> Response:
-    return json_reply({"message": f"invalid bulk {verb}", "invalids": problems}, 400)
-
-
-def _labels(body: bytes) -> list[Label]:
-    entries = msgspec.json.decode(body, type=list[dict[str, object]])
-    return [Label(str(entry["key"]), str(entry.get("value", ""))) for entry in entries]
-
-
-def only_id(execution_id: str) -> Filter:
-    """The filter that names one execution."""
-    return Filter("executionId", "EQUALS", execution_id)
+        return nothing(204)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import codecs
 import re
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -10,13 +12,22 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from penstock.errors import BadRequest, NotFound, Unprocessable
-from penstock.ports.blob_paths import execution_of
+from penstock.errors import NotFound, Unprocessable
+from penstock.model.execution import Execution
+from penstock.ports.blob_paths import (
+    SCHEME,
+    execution_of,
+    execution_prefix,
+    flow_states_prefix,
+    namespace_states_prefix,
+    path_of,
+)
 from penstock.ports.blobs import CHUNK
-from penstock.server.replies import encode, json_reply, offload
+from penstock.server.asked import needed, number
+from penstock.server.replies import attachment, encode, json_reply, offload
 from penstock.server.services import Services
 
-_RANGE = re.compile(r"bytes=(\d+)-(\d*)$")
+_RANGE = re.compile(r"bytes=(?=\d+-|-\d)(\d*)-(\d*)$")
 _IMAGES = frozenset({"png", "jpg", "jpeg", "gif", "svg", "webp"})
 _ROWS = frozenset({"ion", "csv", "jsonl", "ndjson", "parquet"})
 
@@ -37,20 +48,35 @@ class ExecutionFileRoutes:
         ]
 
     def _uri(self, request: Request) -> str | Response:
-        """The file's URI; a file of another execution is answered by a redirect to that one's route."""
-        uri = request.query_params.get("path")
-        if not uri:
-            raise BadRequest("`path` is required")
-        if not uri.startswith("kestra://"):
-            raise Unprocessable(f"Illegal argument: Invalid path prefix, expected kestra://, found `{uri}`")
+        """The file's URI; a file of another execution is answered by a redirect to that one's route.
+
+        Raises:
+            Unprocessable: it is neither of an execution nor of the flow's state store.
+            NotFound: there is no such execution.
+        """
+        uri, names = needed(request.query_params, "path"), request.path_params
+        if not uri.startswith(SCHEME):
+            raise Unprocessable(f"Illegal argument: Invalid path prefix, expected {SCHEME}, found `{uri}`")
+        own = self._owner(names["tenant"], names["id"])
+        if own is None:
+            raise NotFound("Not Found")
+        path = path_of(uri)
+        if path.startswith(tuple(f"{folder}/" for folder in _folders(own))):
+            return uri
         folder = execution_of(uri)
-        asked = request.path_params["id"]
-        if folder is not None and folder.execution_id.lower() != asked.lower():
-            found = self._services.reads.execution(request.path_params["tenant"], folder.execution_id)
-            if found is not None:
-                place = request.url.path.replace(f"/executions/{asked}/", f"/executions/{folder.execution_id}/")
-                return RedirectResponse(f"{place}?{request.url.query}", 307)
-        return uri
+        other = self._owner(names["tenant"], folder.execution_id) if folder is not None else None
+        if other is None or not path.startswith(f"{_folders(other)[0]}/"):
+            raise Unprocessable(f"Illegal argument: Invalid path, it is not of execution `{own.id}`: `{uri}`")
+        place = request.url.path.replace(f"/executions/{names['id']}/", f"/executions/{other.id}/")
+        return RedirectResponse(f"{place}?{request.url.query}", 307)
+
+    def _owner(self, tenant: str, execution_id: str) -> Execution | None:
+        """The execution of an id, which may also be that of a Loop iteration."""
+        stored = self._services.reads.execution(tenant, execution_id)
+        if stored is None:
+            inside = self._services.reads.run(execution_id)
+            stored = self._services.reads.execution(tenant, inside.execution_id) if inside is not None else None
+        return stored.execution if stored is not None else None
 
     async def download(self, request: Request) -> Response:
         uri = await offload(self._uri, request)
@@ -58,21 +84,37 @@ class ExecutionFileRoutes:
             return uri
         tenant = request.path_params["tenant"]
         size = await offload(self._size, tenant, uri)
-        headers = {"Content-Disposition": f'attachment; filename="{uri.rpartition("/")[2]}"', "Accept-Ranges": "bytes"}
+        headers = {**attachment(uri.rpartition("/")[2]), "Accept-Ranges": "bytes"}
         wanted = _RANGE.match(request.headers.get("range", ""))
         if wanted is not None:
-            start = int(wanted[1])
-            end = min(int(wanted[2]) if wanted[2] else size - 1, size - 1)
-            if start >= size:
-                return Response(status_code=416, headers={"Content-Range": f"bytes */{size}"})
-            body = await offload(self._blobs.get_range, tenant, uri, start=start, length=end - start + 1)
-            headers["Content-Range"] = f"bytes {start}-{end}/{size}"
-            return Response(body, 206, media_type="application/octet-stream", headers=headers)
+            return await self._part(tenant, uri, wanted, size=size, headers=headers)
         source = await offload(self._blobs.open, tenant, uri)
         if request.query_params.get("format", "").upper() == "JSONL":
             return StreamingResponse(_json_lines(source, uri), media_type="application/x-ndjson", headers=headers)
         headers["Content-Length"] = str(size)
-        return StreamingResponse(_chunks(source), media_type="application/octet-stream", headers=headers)
+        return StreamingResponse(chunks(source), media_type="application/octet-stream", headers=headers)
+
+    async def _part(
+        self, tenant: str, uri: str, wanted: re.Match[str], *, size: int, headers: dict[str, str]
+    ) -> Response:
+        """One range of a file, `first-last`, `first-` or `-length`; a long one is sent a block at a time."""
+        if not wanted[1]:
+            first, last = max(size - int(wanted[2]), 0), size - 1
+        else:
+            first, last = int(wanted[1]), min(int(wanted[2]) if wanted[2] else size - 1, size - 1)
+        if first >= size or last < first:
+            return Response(status_code=416, headers={"Content-Range": f"bytes */{size}"})
+        headers |= {"Content-Range": f"bytes {first}-{last}/{size}", "Content-Length": str(last - first + 1)}
+        body = self._blocks(tenant, uri, first, last + 1)
+        return StreamingResponse(body, 206, media_type="application/octet-stream", headers=headers)
+
+    def _blocks(self, tenant: str, uri: str, start: int, end: int) -> Iterator[bytes]:
+        while start < end:
+            block = self._blobs.get_range(tenant, uri, start=start, length=min(CHUNK, end - start))
+            if not block:
+                return
+            yield block
+            start += len(block)
 
     def _size(self, tenant: str, uri: str) -> int:
         if not self._blobs.exists(tenant, uri):
@@ -90,10 +132,11 @@ class ExecutionFileRoutes:
         if isinstance(uri, Response):
             return uri
         params = request.query_params
-        most = min(int(params.get("maxRows", "100")), 5000)
-        return json_reply(await offload(self._preview, request.path_params["tenant"], uri, most))
+        most = min(number(params, "maxRows", 100), 5000)
+        encoding = _encoding(params.get("encoding", "utf-8"))
+        return json_reply(await offload(self._preview, request.path_params["tenant"], uri, most, encoding=encoding))
 
-    def _preview(self, tenant: str, uri: str, most: int) -> dict[str, object]:
+    def _preview(self, tenant: str, uri: str, most: int, *, encoding: str) -> dict[str, object]:
         self._size(tenant, uri)
         extension = uri.rpartition(".")[2].lower()
         with self._blobs.open(tenant, uri) as source:
@@ -101,12 +144,10 @@ class ExecutionFileRoutes:
                 rows, more = _first_rows(source, uri, most)
                 return {"extension": extension, "type": "LIST", "content": rows, "maxLine": most, "truncated": more}
             raw = source.read(1024 * 1024)
-        if extension in _IMAGES:
-            import base64
-
-            content = base64.b64encode(raw).decode()
-            return {"extension": extension, "type": "IMAGE", "content": content, "truncated": False}
-        lines = raw.decode("utf-8", errors="replace").splitlines()
+        if extension in _IMAGES or extension == "pdf":
+            kind, content = "PDF" if extension == "pdf" else "IMAGE", base64.b64encode(raw).decode()
+            return {"extension": extension, "type": kind, "content": content, "truncated": False}
+        lines = raw.decode(encoding, errors="replace").splitlines()
         kind = "MARKDOWN" if extension == "md" else "TEXT"
         return {
             "extension": extension,
@@ -115,6 +156,20 @@ class ExecutionFileRoutes:
             "maxLine": most,
             "truncated": len(lines) > most,
         }
+
+
+def _folders(execution: Execution) -> tuple[str, ...]:
+    """The folders whose files may be read through an execution, its own first."""
+    place = (execution.namespace, execution.flow_id)
+    return execution_prefix(*place, execution.id), flow_states_prefix(*place), namespace_states_prefix(place[0])
+
+
+def _encoding(name: str) -> str:
+    """The name of an encoding that there is. Raises Unprocessable."""
+    try:
+        return codecs.lookup(name).name
+    except LookupError as error:
+        raise Unprocessable(f"Illegal argument: unsupported encoding `{name}`") from error
 
 
 def _first_rows(source: BinaryIO, uri: str, most: int) -> tuple[list[object], bool]:
@@ -134,7 +189,8 @@ def _json_lines(source: BinaryIO, uri: str) -> Iterator[bytes]:
             yield encode(row) + b"\n"
 
 
-def _chunks(source: BinaryIO) -> Iterator[bytes]:
+def chunks(source: BinaryIO) -> Iterator[bytes]:
+    """The content of an open file, a block at a time; the file is closed at the end."""
     with source:
         while chunk := source.read(CHUNK):
             yield chunk

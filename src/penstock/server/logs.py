@@ -1,9 +1,9 @@
-"""Routes of log lines and metrics (api.md 7, 9)."""
+"""Routes of log lines: search, read, download, follow, delete (api.md 7, 9)."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -11,100 +11,120 @@ from starlette.routing import Route
 
 from penstock.errors import NotFound
 from penstock.model.entries import LogEntry
+from penstock.model.state import TERMINATED
 from penstock.model.task import LogLevel
 from penstock.ports.reads import Condition, Filter
-from penstock.server.filters import LOG_LEGACY, filters, paging
-from penstock.server.replies import encode, json_reply, offload
+from penstock.server.asked import needed
+from penstock.server.filters import filters, paging
+from penstock.server.replies import attachment, encode, event, json_reply, nothing, offload
+from penstock.server.searchable import LOGS
 from penstock.server.services import Services
-from penstock.server.shapes import page_json
+from penstock.server.shapes import entry_json, only, page_json
 
 _LEVELS = list(LogLevel)
+_PAGE = 1000
+_PING = 15.0
+"""Seconds of silence after which a comment line keeps the connection open."""
+_IDLE = 3600.0
+"""Seconds of silence after which a stream ends, as in Kestra."""
 
 
 class LogRoutes:
-    """Handlers of log lines and metrics."""
+    """Handlers of log lines."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._reads = services.reads
 
     def routes(self) -> list[Route]:
-        base = "/api/v1/{tenant}"
+        """Their addresses."""
+        base = "/api/v1/{tenant}/logs"
         return [
-            Route(f"{base}/logs/search", self.search),
-            Route(f"{base}/logs/{{execution}}", self.of_execution, methods=["GET"]),
-            Route(f"{base}/logs/{{execution}}", self.delete, methods=["DELETE"]),
-            Route(f"{base}/logs/{{execution}}/download", self.download),
-            Route(f"{base}/logs/{{execution}}/follow", self.follow),
-            Route(f"{base}/metrics/names/{{namespace}}/{{flow}}", self.metric_names),
-            Route(f"{base}/metrics/names/{{namespace}}/{{flow}}/{{task}}", self.metric_names),
-            Route(f"{base}/metrics/{{execution}}", self.metrics),
+            Route(f"{base}/search", self.search),
+            Route(f"{base}/{{execution}}", self.of_execution, methods=["GET"]),
+            Route(f"{base}/{{execution}}", self.delete, methods=["DELETE"]),
+            Route(f"{base}/{{execution}}/download", self.download),
+            Route(f"{base}/{{execution}}/follow", self.follow),
+            Route(f"{base}/{{namespace}}/{{flow}}", self.delete_of_trigger, methods=["DELETE"]),
         ]
 
     async def search(self, request: Request) -> Response:
-        wanted = paging(request.query_params)
-        asked = filters(request.query_params, legacy=LOG_LEGACY)
-        found = await offload(
-            self._reads.logs,
-            request.path_params["tenant"],
-            asked,
-            sort=wanted.sort,
-            page=wanted.page,
-            size=wanted.size,
-        )
-        return json_reply({**page_json(found.results, found.total), "type": "OFFSET"})
+        params = request.query_params
+        wanted = paging(params)
+        asked = filters(params, LOGS, self._services.clock)
+        tenant = request.path_params["tenant"]
+        found = await offload(self._reads.logs, tenant, asked, sort=wanted.sort, page=wanted.page, size=wanted.size)
+        return json_reply({**page_json([entry_json(e) for e in found.results], found.total), "type": "OFFSET"})
 
     def _asked(self, request: Request) -> list[Condition]:
-        execution_id = request.path_params["execution"]
-        asked = filters(request.query_params, legacy=LOG_LEGACY)
-        return [Filter("executionId", "EQUALS", execution_id), *asked]
+        asked = filters(request.query_params, LOGS, self._services.clock)
+        return [c for c in asked if not (isinstance(c, Filter) and c.field == "executionId")]
 
-    def _of_execution(self, tenant: str, asked: list[Condition]) -> list[LogEntry]:
-        """Lines of an execution, or of a Loop iteration: those of the task runs inside it."""
-        found = self._reads.logs(tenant, asked).results
-        first = asked[0]
-        if found or not isinstance(first, Filter):
-            return found
-        iteration = self._reads.run(str(first.value))
-        if iteration is None:
-            return found
-        runs = self._reads.runs(iteration.execution_id, owner=iteration.run.id).results
-        inside = Filter("taskRunId", "IN", [run.id for run in runs] + [iteration.run.id])
-        whole: list[Condition] = [Filter("executionId", "EQUALS", iteration.execution_id), inside, *asked[1:]]
-        return self._reads.logs(tenant, whole).results
+    def _place(self, tenant: str, execution_id: str) -> list[Condition]:
+        """The filters of an execution's lines, or those of a Loop iteration: its own and of what runs inside it.
+
+        An id that is neither names lines all the same: those of an execution that is gone, or none.
+        """
+        if self._reads.execution(tenant, execution_id) is None:
+            found = self._reads.run(execution_id)
+            if found is not None:
+                return [
+                    Filter("executionId", "EQUALS", found.execution_id),
+                    self._inside(found.execution_id, execution_id),
+                ]
+        return [Filter("executionId", "EQUALS", execution_id)]
+
+    def _inside(self, execution_id: str, run_id: str) -> Filter:
+        runs = self._reads.runs(execution_id, owner=run_id).results
+        return Filter("taskRunId", "IN", [run_id, *(run.id for run in runs)])
+
+    def _lines(self, tenant: str, execution_id: str, asked: Sequence[Condition]) -> list[LogEntry]:
+        return self._reads.logs(tenant, [*self._place(tenant, execution_id), *asked]).results
 
     async def of_execution(self, request: Request) -> Response:
-        lines = await offload(self._of_execution, request.path_params["tenant"], self._asked(request))
-        return json_reply(lines)
+        names = request.path_params
+        lines = await offload(self._lines, names["tenant"], names["execution"], self._asked(request))
+        return json_reply([entry_json(e) for e in lines])
 
     async def download(self, request: Request) -> Response:
-        lines = await offload(self._of_execution, request.path_params["tenant"], self._asked(request))
-        text = "".join(f"{encode(e.timestamp).decode()[1:-1]} {e.level} {e.message}\n" for e in lines)
-        name = request.path_params["execution"]
-        return Response(
-            text, media_type="text/plain", headers={"Content-Disposition": f'attachment; filename="{name}.log"'}
-        )
+        """A text file, `<timestamp> <LEVEL> <message>` for each line."""
+        names, asked = request.path_params, self._asked(request)
+        place = await offload(self._place, names["tenant"], names["execution"])
+        stored = await offload(self._reads.execution, names["tenant"], names["execution"])
+        headers = attachment(f"{names['execution']}.log")
+        if stored is not None and stored.execution.state not in TERMINATED:
+            headers["Cache-Control"] = "no-cache"
+        text = self._text(names["tenant"], [*place, *asked])
+        return StreamingResponse(text, media_type="text/plain", headers=headers)
+
+    def _text(self, tenant: str, asked: Sequence[Condition]) -> Iterator[bytes]:
+        page, shown = 1, _PAGE
+        while shown == _PAGE:
+            lines = self._reads.logs(tenant, asked, page=page, size=_PAGE).results
+            yield "".join(f"{encode(e.timestamp).decode()[1:-1]} {e.level} {e.message}\n" for e in lines).encode()
+            page, shown = page + 1, len(lines)
 
     async def delete(self, request: Request) -> Response:
+        """Delete the lines of an execution: all, or those that `minLevel`, `taskRunId`, `taskId`, `attempt` name."""
         names = request.path_params
-        count = await offload(
-            self._services.purger.executions,
-            names["tenant"],
-            [names["execution"]],
-            executions=False,
-            metrics=False,
-            files=False,
-        )
-        return json_reply({"count": getattr(count, "logs", 0)})
+        asked = [Filter("executionId", "EQUALS", names["execution"]), *self._asked(request)]
+        await offload(self._services.purger.logs, names["tenant"], asked)
+        return nothing()
+
+    async def delete_of_trigger(self, request: Request) -> Response:
+        """Delete the lines of one trigger of a flow."""
+        names = request.path_params
+        trigger = Filter("triggerId", "EQUALS", needed(request.query_params, "triggerId"))
+        asked = [*only(names["namespace"], names["flow"]), trigger]
+        await offload(self._services.purger.logs, names["tenant"], asked)
+        return nothing()
 
     async def follow(self, request: Request) -> Response:
-        """Server-sent events: what is stored, then what comes."""
+        """Server-sent events: `start`, what is stored, then what comes. It ends with the client, or after an idle hour."""
         names = request.path_params
-        stored = await offload(self._reads.execution, names["tenant"], names["execution"])
-        if stored is None:
+        if await offload(self._reads.execution, names["tenant"], names["execution"]) is None:
             raise NotFound("Not Found")
         asked = self._asked(request)
-        least = _least(request)
         lines: asyncio.Queue[LogEntry] = asyncio.Queue()
         loop = asyncio.get_running_loop()
 
@@ -115,49 +135,58 @@ class LogRoutes:
 
         async def events() -> AsyncIterator[bytes]:
             try:
-                yield b"id: start\ndata: {}\n\n"
-                for entry in await offload(self._of_execution, names["tenant"], asked):
-                    yield _event(entry)
-                while True:
-                    try:
-                        entry = await asyncio.wait_for(lines.get(), 15)
-                    except TimeoutError:
-                        yield b": ping\n\n"
-                        continue
-                    if _LEVELS.index(entry.level) >= least:
-                        yield _event(entry)
+                yield event("start", {})
+                stored = await offload(self._lines, names["tenant"], names["execution"], asked)
+                for entry in stored:
+                    yield event("progress", entry_json(entry))
+                async for piece in _coming(lines, asked, {_identity(e) for e in stored[-_PAGE:]}):
+                    yield piece
             finally:
                 stop()
 
-        return StreamingResponse(events(), media_type="text/event-stream")
-
-    async def metrics(self, request: Request) -> Response:
-        params = request.query_params
-        wanted = paging(params)
-        asked: list[Condition] = [Filter("executionId", "EQUALS", request.path_params["execution"])]
-        asked += [Filter(name, "EQUALS", params[name]) for name in ("taskRunId", "taskId") if params.get(name)]
-        found = await offload(
-            self._reads.metrics,
-            request.path_params["tenant"],
-            asked,
-            sort=wanted.sort,
-            page=wanted.page,
-            size=wanted.size,
-        )
-        return json_reply(page_json(found.results, found.total))
-
-    async def metric_names(self, request: Request) -> Response:
-        names = request.path_params
-        found = await offload(
-            self._reads.metric_names, names["tenant"], names["namespace"], names["flow"], names.get("task")
-        )
-        return json_reply(found)
+        return StreamingResponse(events(), media_type="text/event-stream", headers={"Cache-Control": "no-cache"})
 
 
-def _least(request: Request) -> int:
-    text = request.query_params.get("minLevel", "TRACE").upper()
-    return _LEVELS.index(LogLevel(text)) if text in LogLevel.__members__ else 0
+async def _coming(
+    lines: asyncio.Queue[LogEntry], asked: Sequence[Condition], shown: set[object]
+) -> AsyncIterator[bytes]:
+    """Lines as they come; those told while the stored ones were read are among `shown` and come once."""
+    silence = 0.0
+    while silence < _IDLE:
+        try:
+            entry = await asyncio.wait_for(lines.get(), _PING)
+        except TimeoutError:
+            silence += _PING
+            yield b": ping\n\n"
+            continue
+        silence = 0.0
+        if _identity(entry) not in shown and all(_fits(entry, c) for c in asked):
+            yield event("progress", entry_json(entry))
 
 
-def _event(entry: LogEntry) -> bytes:
-    return b"id: progress\ndata: " + encode(entry) + b"\n\n"
+def _identity(entry: LogEntry) -> object:
+    return entry.timestamp, entry.task_run_id, entry.level, entry.message
+
+
+def _fits(entry: LogEntry, condition: Condition) -> bool:
+    """Whether a live line satisfies a condition: levels, tasks and attempts, what people follow by."""
+    if not isinstance(condition, Filter):
+        return True
+    if condition.field == "level":
+        return _fits_level(entry.level, condition)
+    names = {"taskRunId": "task_run_id", "taskId": "task_id", "attemptNumber": "attempt_number"}
+    name = names.get(condition.field)
+    if name is None or condition.operation != "EQUALS":
+        return True
+    return str(getattr(entry, name)) == str(condition.value)
+
+
+def _fits_level(level: LogLevel, condition: Filter) -> bool:
+    if condition.operation in ("IN", "NOT_IN"):
+        values = condition.value if isinstance(condition.value, list) else [condition.value]
+        return (level in [str(v).upper() for v in values]) is (condition.operation == "IN")
+    wanted = str(condition.value).upper()
+    if wanted not in LogLevel.__members__:
+        return True
+    rank, bound = _LEVELS.index(level), _LEVELS.index(LogLevel(wanted))
+    return rank <= bound if condition.operation == "LESS_THAN_OR_EQUAL_TO" else rank >= bound

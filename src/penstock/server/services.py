@@ -92,7 +92,7 @@ Webhooks = Callable[..., WebhookReceived]
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """The one user of HTTP Basic; `enabled` False lets everybody in."""
+    """The one user of HTTP Basic; `enabled` False lets everybody in. `password` may be an argon2 hash of it."""
 
     enabled: bool = True
     user: str = ""
@@ -125,6 +125,7 @@ class Services:
     clock: Clock
     login: Login
     plugin_names: Callable[[], list[str]] = lambda: []
+    plugin_class: Callable[[str], type | None] = lambda _: None
     schema: Callable[[str], dict[str, object] | None] = lambda _: None
     url: str = "http://localhost:8080/"
     uuid: str = ""

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Protocol
 
+import msgspec
+
+from penstock.catalog.inputs import FilePart, ResolvedInput
 from penstock.model.duration import format_duration
+from penstock.model.entries import LogEntry, MetricEntry
 from penstock.model.execution import (
     Attempt,
     Execution,
     ExecutionContext,
     ExecutionKind,
+    Label,
     RunKind,
     TaskRun,
 )
 from penstock.model.state import TERMINATED, State, StateChange
 from penstock.ports.flows import FlowRow
-from penstock.ports.reads import StoredExecution
+from penstock.ports.reads import Filter, StoredExecution
+from penstock.ports.trigger_states import TriggerState
 
 Json = dict[str, object]
 
@@ -45,7 +52,20 @@ def attempt_json(attempt: Attempt) -> Json:
     return found
 
 
-def run_json(run: TaskRun, execution: Execution) -> Json:
+class Place(Protocol):
+    """Where a task run belongs to: its execution, or what names it."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def namespace(self) -> str: ...
+
+    @property
+    def flow_id(self) -> str: ...
+
+
+def run_json(run: TaskRun, execution: Place) -> Json:
     """A task run; the superset of both generations (api.md 8)."""
     found: Json = {
         "id": run.id,
@@ -189,6 +209,61 @@ def is_iteration(run: TaskRun) -> bool:
     return run.kind is RunKind.ITERATION
 
 
+def trigger_json(state: TriggerState, *, locked: bool) -> Json:
+    """A trigger's row; the 1.x names of its dates beside those of 2.0."""
+    return without_nulls(
+        {
+            "tenantId": state.tenant_id,
+            "namespace": state.namespace,
+            "flowId": state.flow_id,
+            "triggerId": state.trigger_id,
+            "updatedAt": state.updated,
+            "evaluatedAt": state.evaluated,
+            "nextEvaluationDate": state.next_date,
+            "nextExecutionDate": state.next_date,
+            "lastTriggeredDate": state.last_triggered,
+            "date": state.last_triggered,
+            "backfill": state.backfill,
+            "stopAfter": state.stop_after or None,
+            "executionId": state.execution_id,
+            "workerId": state.worker_id,
+            "disabled": state.disabled,
+            "locked": locked,
+            "kind": state.kind,
+        }
+    )
+
+
+def entry_json(entry: LogEntry | MetricEntry) -> Json:
+    """A log line or a metric: without the tenant, as Kestra sends it."""
+    found = msgspec.to_builtins(entry, builtin_types=(datetime,))
+    found.pop("tenantId", None)
+    return found
+
+
+def label_texts(labels: Sequence[Label]) -> str:
+    """Labels in one text: `key:value`, joined by commas."""
+    return ",".join(f"{label.key}:{label.value}" for label in labels)
+
+
+def only(namespace: str, flow_id: str) -> list[Filter]:
+    """The filters that name one flow."""
+    return [Filter("namespace", "EQUALS", namespace), Filter("flowId", "EQUALS", flow_id)]
+
+
+def input_json(resolved: ResolvedInput) -> Json:
+    """One input of a validation answer."""
+    found: Json = {
+        "input": resolved.declared.model_dump(by_alias=True, exclude_none=True, mode="json"),
+        "enabled": resolved.enabled,
+        "isDefault": resolved.is_default,
+        "errors": [{"message": e.message, "renderError": e.render_error} for e in resolved.errors],
+    }
+    if resolved.value is not None:
+        found["value"] = resolved.value.name if isinstance(resolved.value, FilePart) else resolved.value
+    return found
+
+
 def page_json(results: Sequence[object], total: int) -> Json:
     """A page of a list."""
     return {"results": list(results), "total": total}
@@ -200,8 +275,6 @@ def instant(text: str) -> datetime:
     Raises:
         ValueError: it is none.
     """
-    from datetime import UTC
-
     found = datetime.fromisoformat(text.strip())
     return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 

@@ -12,12 +12,11 @@ from penstock.engine.commands import StartExecution
 from penstock.model.execution import Execution, ExecutionContext
 from penstock.model.state import State
 from penstock.ports.trigger_states import FlowKey
-from penstock.server.executions import Closing, ExecutionRoutes
+from penstock.server.executions import WAIT, ExecutionRoutes
 from penstock.server.replies import encode, json_reply, nothing, offload
 from penstock.server.services import Services
 from penstock.server.shapes import Json, state_json
-
-_WAIT = 3600.0
+from penstock.server.waiting import Closing
 
 
 class WebhookRoutes:
@@ -58,7 +57,7 @@ class WebhookRoutes:
             return json_reply(body, 500)
         if closed is None:
             return json_reply(body, answer.code or 200)
-        await closed.wait(_WAIT)
+        await closed.wait(WAIT)
         return await self._waited(names["tenant"], execution, answer)
 
     def _body(self, execution: Execution, context: ExecutionContext) -> Json:
