@@ -1,5 +1,8 @@
 """The types of this family."""
 
-TYPES = {"io.kestra.plugin.gcp.bigquery.Query": ".bigquery:Query"}
+TYPES = {
+    "io.kestra.plugin.gcp.bigquery.Query": ".bigquery:Query",
+    "io.kestra.plugin.gcp.bigquery.Trigger": ".bigquery:Trigger",
+}
 ALIASES: dict[str, str] = {}
 EXTRA = "gcp"
