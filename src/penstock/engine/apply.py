@@ -142,7 +142,7 @@ def _task_run_created(state: ExecutionState, event: e.TaskRunCreated) -> None:
 
 def _tally_ended(state: ExecutionState, run: TaskRun) -> None:
     """A task run that comes into being ended (made by a worker) counts in its parent's tally alone."""
-    if not state.counts_in_parent(run) or (run.parent_id and run.parent_id not in state.runs):
+    if not state.counts_in_parent(run) or _parent_is_over(state, run):
         return
     scope = _touch_scope(state, run.parent_id or "")
     scope.tally[run.state] = scope.tally.get(run.state, 0) + 1
@@ -157,12 +157,20 @@ def _count_in(state: ExecutionState, run: TaskRun) -> None:
         scope.stragglers += 1
 
 
+def _parent_is_over(state: ExecutionState, run: TaskRun) -> bool:
+    """An ended parent counts no more, whether it is still in memory or not."""
+    if not run.parent_id:
+        return False
+    parent = state.runs.get(run.parent_id)
+    return parent is None or parent.state in TERMINATED
+
+
 def _count_out(state: ExecutionState, run: TaskRun, final: State) -> None:
     parent_id = run.parent_id or ""
     children = state.children.get(parent_id)
     if children is not None:
         children.pop(run.id, None)
-    if not state.counts_in_parent(run) or (parent_id and parent_id not in state.runs):
+    if not state.counts_in_parent(run) or _parent_is_over(state, run):
         return
     scope = _touch_scope(state, parent_id)
     if run.branch is scope.branch:

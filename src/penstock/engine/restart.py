@@ -33,6 +33,8 @@ from penstock.model.execution import (
 )
 from penstock.model.state import TERMINATED, State, StateChange
 
+_OVER_VALUES = frozenset({Kind.FOR_EACH, Kind.LOOP})
+
 _WHOLE = frozenset({Kind.WORKING_DIRECTORY, Kind.LOOP_UNTIL, Kind.RUNNABLE, Kind.SUBFLOW})
 """Task runs that begin anew as a whole: what lies below them is made again."""
 
@@ -114,6 +116,7 @@ def _node(plan: Plan, run: TaskRun) -> Node:
 
 def _reopen(draft: Draft, runs: Sequence[TaskRun], leaves: Sequence[TaskRun], *, restarted: State) -> None:
     """Bring `leaves` and their ancestors back to life, forget what came after, and go on."""
+    execution = draft.state.execution
     by_id = {r.id: r for r in runs}
     now = draft.moment.now
     alive = _ancestors(leaves, by_id)
@@ -138,8 +141,12 @@ def _reopen(draft: Draft, runs: Sequence[TaskRun], leaves: Sequence[TaskRun], *,
         node = _node(draft.plan, run)
         scope = rebuilt_scope(node, run, kept, active, alive, assumed)
         done = frozenset(r.task_id for r in kept if r.parent_id == run.id and _over(r, active, alive, assumed))
+        values = draft.moment.archive.loop_values(execution.id, run.id) if node.kind in _OVER_VALUES else None
+        if values is not None:
+            scope.planned = len(values[0])  # in its errors or finally the scope had another number
         draft.emit(e.TaskRunRevived(run, State.RUNNING, now, scope, done))
-        _reload_values(draft, run, node)
+        if values is not None:
+            draft.emit(e.ValuesPlanned(run.id, values[0], values[1]))
     for run in leaves:
         _bring_back(draft, run, restarted, now)
     set_out_again(draft)
@@ -179,12 +186,6 @@ def _bring_back(draft: Draft, run: TaskRun, restarted: State, now: datetime) -> 
         draft.emit(e.TaskRunRevived(run, State.RUNNING, now, scope))
         return
     draft.emit(e.TaskRunRevived(run, State.RESTARTED, now))
-
-
-def _reload_values(draft: Draft, run: TaskRun, node: Node) -> None:
-    if node.kind in (Kind.FOR_EACH, Kind.LOOP) and run.id not in draft.state.values:
-        found = draft.moment.archive.loop_values(draft.state.execution.id, run.id)
-        draft.emit(e.ValuesPlanned(run.id, found[0], found[1]))
 
 
 def _ancestors(leaves: Sequence[TaskRun], by_id: Mapping[str, TaskRun]) -> dict[str, TaskRun]:

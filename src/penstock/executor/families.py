@@ -175,7 +175,8 @@ class Replays:
         found: dict[str, tuple[list[str], list[str] | None]] = {}
         for run in state.live():
             if run.scope is not None and state.node_of(run).kind in (Kind.FOR_EACH, Kind.LOOP):
-                stored = self._journal.loop_values(source_id, made.origins[run.id], 0, max(run.scope.planned, 0))
+                stored = self._journal.loop_values(source_id, made.origins[run.id], 0, 1 << 31)
+                run.scope.planned = len(stored.values)
                 found[run.id] = (stored.values, stored.keys)
         return found
 

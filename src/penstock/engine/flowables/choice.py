@@ -10,7 +10,7 @@ from penstock.engine.flowables.sequential import SequentialBehaviour
 from penstock.engine.plan import Node
 from penstock.engine.runs import as_condition, end_run, settle
 from penstock.engine.scopes import advance
-from penstock.expr import truthy
+from penstock.expr import shown, truthy
 from penstock.model import flowables as f
 from penstock.model.execution import Scope, TaskRun
 from penstock.model.state import State
@@ -43,11 +43,11 @@ class SwitchBehaviour(SequentialBehaviour):
         value = as_condition(values["value"]) or ""
         choice = f"case:{value}"
         matched = choice in node.lists
-        draft.emit(e.OutputsSet(run.id, {"value": value, "defaults": not matched}))
+        draft.emit(e.OutputsSet(run.id, {"value": shown(value), "defaults": not matched}))
         if not matched:
             choice = "defaults"
         if choice not in node.lists:
-            draft.log(LogLevel.WARN, f"No task found on flow for the value `{value}` of Switch {node.id}", run)
+            draft.log(LogLevel.WARN, f"No task found on flow for the value `{shown(value)}` of Switch {node.id}", run)
             end_run(draft, run, settle(node, State.FAILED, run))
             return
         draft.emit(e.ScopeOpened(run.id, Scope(planned=len(node.lists[choice]), choice=choice)))
