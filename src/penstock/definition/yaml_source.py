@@ -18,6 +18,8 @@ Path = tuple[str | int, ...]
 MAX_BYTES = 10 * 1024 * 1024
 MAX_DEPTH = 200
 MAX_NODES = 2_000_000
+MAX_REPEATED = 100_000
+"""How many values aliases may stand for, all together."""
 
 _LOADER = getattr(yaml, "CLoader", yaml.Loader)
 _INT = re.compile(r"[-+]?[0-9]+$")
@@ -99,6 +101,8 @@ class _Builder:
     def __init__(self) -> None:
         self._positions: dict[Path, tuple[int, int]] = {}
         self._count = 0
+        self._seen: set[int] = set()
+        self._repeated = 0
         self._problems: list[Problem] = []
 
     def document(self, node: yaml.Node) -> Document:
@@ -110,7 +114,13 @@ class _Builder:
     def _value(self, node: yaml.Node, path: Path, depth: int) -> object:
         self._count += 1
         if self._count > MAX_NODES:
-            raise FlowInvalid([Problem("Illegal flow source: its aliases expand to too many values")])
+            raise FlowInvalid([Problem(f"Illegal flow source: more than {MAX_NODES} values")])
+        if id(node) in self._seen:
+            self._repeated += 1
+            if self._repeated > MAX_REPEATED:
+                text = f"Illegal flow source: its aliases stand for more than {MAX_REPEATED} values"
+                raise FlowInvalid([Problem(text, line=node.start_mark.line + 1)])
+        self._seen.add(id(node))
         if depth > MAX_DEPTH:
             raise FlowInvalid([Problem(f"Illegal flow source: nested deeper than {MAX_DEPTH} levels")])
         self._positions[path] = (node.start_mark.line + 1, node.start_mark.column + 1)

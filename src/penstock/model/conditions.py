@@ -48,7 +48,7 @@ class DayWeek(Condition):
 
     TYPE: ClassVar[str] = _PREFIX + "DayWeek"
     date: str = DATE
-    day_of_week: WeekDay
+    day_of_week: Dynamic[WeekDay]
 
 
 class DayWeekInMonth(Condition):
@@ -56,8 +56,8 @@ class DayWeekInMonth(Condition):
 
     TYPE: ClassVar[str] = _PREFIX + "DayWeekInMonth"
     date: str = DATE
-    day_of_week: WeekDay
-    day_in_month: Annotated[Literal["FIRST", "SECOND", "THIRD", "FOURTH", "LAST"], UPPER]
+    day_of_week: Dynamic[WeekDay]
+    day_in_month: Dynamic[Annotated[Literal["FIRST", "SECOND", "THIRD", "FOURTH", "LAST"], UPPER]]
 
 
 class TimeBetween(Condition):

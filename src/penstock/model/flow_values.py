@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, WithJsonSchema
 
 from penstock.model.authored import Authored, Free
 
@@ -32,7 +32,23 @@ def _text(value: object) -> object:
     return value if value is None or isinstance(value, str) else str(value)
 
 
-Labels = Annotated[list[AuthoredLabel], BeforeValidator(_label_list)]
+_VALUE = {"type": ["string", "number", "boolean"]}
+_WRITTEN = {
+    "anyOf": [
+        {"type": "object", "additionalProperties": _VALUE},
+        {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["key", "value"],
+                "additionalProperties": False,
+                "properties": {"key": {"type": "string"}, "value": _VALUE},
+            },
+        },
+    ]
+}
+
+Labels = Annotated[list[AuthoredLabel], BeforeValidator(_label_list), WithJsonSchema(_WRITTEN, mode="validation")]
 """Labels of a flow, a trigger or a task."""
 
 

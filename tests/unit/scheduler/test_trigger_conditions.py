@@ -120,13 +120,13 @@ def test_not_and_or_join_conditions() -> None:
 def test_a_condition_that_cannot_be_evaluated_is_false_with_a_warning() -> None:
     for broken in (
         condition("Expression", expression="{{ nothing.here }}"),
-        condition("DayWeek", dayOfWeek="NEVERDAY"),
+        condition("DayWeek", dayOfWeek="{{ 'NEVERDAY' }}"),
         condition("DayWeek", dayOfWeek="MONDAY", date="soon"),
         condition("PublicHoliday", country="XX"),
         condition("PublicHoliday"),
-        condition("TimeBetween"),
+        condition("TimeBetween", after="soon"),
         condition("ExecutionFlow", namespace="a", flowId="b"),
-        condition("Not", conditions=[condition("DayWeek", dayOfWeek="NEVERDAY")]),
+        condition("Not", conditions=[condition("DayWeek", dayOfWeek="{{ 'NEVERDAY' }}")]),
     ):
         verdict = judge_one(broken, at("2026-01-01T00:00:00Z"))
         assert not verdict.holds

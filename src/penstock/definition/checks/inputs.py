@@ -129,7 +129,7 @@ def _pattern_fault(pattern: str) -> str | None:
     try:
         compile_pattern(pattern)
     except ExpressionError as error:
-        return f": {error}"
+        return f": {str(error).splitlines()[0]}"
     return None
 
 

@@ -35,7 +35,7 @@ def _zone_fault(name: str) -> str | None:
     try:
         zone_of(name)
     except ExpressionError as error:
-        return str(error)
+        return str(error).splitlines()[0]
     return None
 
 
