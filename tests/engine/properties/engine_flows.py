@@ -46,7 +46,13 @@ def _slas(draw):
     if draw(st.booleans()):
         return {"id": "long", "type": "MAX_DURATION", "duration": "PT5S", "behavior": behavior}
     assertion = "{{ labels.team is not defined }}"
-    return {"id": "sure", "type": "EXECUTION_ASSERTION", "assert": assertion, "behavior": behavior, "labels": {"sla": "missed"}}
+    return {
+        "id": "sure",
+        "type": "EXECUTION_ASSERTION",
+        "assert": assertion,
+        "behavior": behavior,
+        "labels": {"sla": "missed"},
+    }
 
 
 @st.composite
@@ -119,7 +125,12 @@ def _updating(draw, names, depth):
 
 @st.composite
 def _subflow(draw, names, depth):
-    own = {"namespace": "company.team", "flowId": "child", "wait": draw(st.booleans()), "transmitFailed": draw(st.booleans())}
+    own = {
+        "namespace": "company.team",
+        "flowId": "child",
+        "wait": draw(st.booleans()),
+        "transmitFailed": draw(st.booleans()),
+    }
     if draw(_sometimes(4)):
         own["inputs"] = {"x": "{{ kv('x') }}"}
     return {"type": CORE + "flow.Subflow", **own}
@@ -202,7 +213,9 @@ def _loop(draw, names, depth):
     own["concurrencyLimit"] = draw(st.integers(0, 2))
     own["transmitFailed"] = draw(st.booleans())
     if draw(_sometimes(3)):
-        own["outputs"] = [{"id": "o", "type": "STRING", "value": draw(st.sampled_from(["{{ item.value }}", "{{ kv('x') }}"]))}]
+        own["outputs"] = [
+            {"id": "o", "type": "STRING", "value": draw(st.sampled_from(["{{ item.value }}", "{{ kv('x') }}"]))}
+        ]
     if draw(_sometimes(5)):
         own["breakWhen"] = draw(st.sampled_from(["{{ item.index == 1 }}", "{{ nowhere.found }}", "false"]))
     return _handlers(draw, names, own)

@@ -70,7 +70,15 @@ class Schedule:
             self.harness.slots_used = 0
 
     def move(self):
-        moves = [self.answer] * 12 + [self.begin, self.follow, self.follow, self.child, self.tick, self.repeat, self.late]
+        moves = [self.answer] * 12 + [
+            self.begin,
+            self.follow,
+            self.follow,
+            self.child,
+            self.tick,
+            self.repeat,
+            self.late,
+        ]
         if self.operators:
             moves += [self.operate]
         if self.crashes:
@@ -256,8 +264,8 @@ class Schedule:
             self.do(c.Unqueue(execution_id=ID, freed=True))
         elif execution.state is State.BREAKPOINT:
             self.do(c.ResumeFromBreakpoint(execution_id=ID))
-        elif execution.state is State.PAUSED and not harness.timers:
-            self.do(c.ResumeExecution(execution_id=ID))
-        elif execution.state in TERMINATED and execution.held and not harness.timers:
+        elif (execution.state is State.PAUSED and not harness.timers) or (
+            execution.state in TERMINATED and execution.held and not harness.timers
+        ):
             self.do(c.ResumeExecution(execution_id=ID))
         return len(harness.events) > before

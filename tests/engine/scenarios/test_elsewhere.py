@@ -16,7 +16,7 @@ LOG = "type: log.Log, message: hi"
 def subflow(more="", rest=""):
     return f"""
     tasks:
-      - {{id: s, type: flow.Subflow, namespace: company.team, flowId: child{', ' + more if more else ''}}}
+      - {{id: s, type: flow.Subflow, namespace: company.team, flowId: child{", " + more if more else ""}}}
       - {{id: z, {LOG}}}
     {rest}
 """
@@ -106,7 +106,9 @@ def test_without_wait_it_is_over_once_the_child_exists():
     story = Story(subflow("wait: false"))
     story.start()
     (wish,) = story.launches
-    news = c.ChildChanged(execution_id=ID, task_run_id=wish.task_run_id, child_id=wish.child_id, state=State.CREATED, ended=False)
+    news = c.ChildChanged(
+        execution_id=ID, task_run_id=wish.task_run_id, child_id=wish.child_id, state=State.CREATED, ended=False
+    )
     story.step(news)
     assert story.past("s") == OK
     assert story.output("s") == {"executionId": wish.child_id, "state": "CREATED"}
@@ -120,7 +122,9 @@ def test_a_child_that_begins_is_no_news_to_one_that_waits():
     story.start()
     (wish,) = story.launches
     story.step(
-        c.ChildChanged(execution_id=ID, task_run_id=wish.task_run_id, child_id=wish.child_id, state=State.RUNNING, ended=False)
+        c.ChildChanged(
+            execution_id=ID, task_run_id=wish.task_run_id, child_id=wish.child_id, state=State.RUNNING, ended=False
+        )
     )
     assert str(story.of("s").state) == "RUNNING"
 
@@ -151,7 +155,12 @@ def test_outputs_that_cannot_be_extracted_fail_the_task():
     story.start()
     (wish,) = story.launches
     news = c.ChildChanged(
-        execution_id=ID, task_run_id=wish.task_run_id, child_id=wish.child_id, state=State.SUCCESS, ended=True, error="no o"
+        execution_id=ID,
+        task_run_id=wish.task_run_id,
+        child_id=wish.child_id,
+        state=State.SUCCESS,
+        ended=True,
+        error="no o",
     )
     story.step(news)
     assert story.ended == "FAILED"
@@ -166,7 +175,9 @@ def test_properties_that_need_the_outside():
     story = Story(subflow("inputs: {x: \"{{ kv('x') }}\"}"))
     story.start()
     assert not story.launches
-    story.rendered(namespace="company.team", flowId="child", revision=None, inputs={"x": 1}, labels={}, inheritLabels=False)
+    story.rendered(
+        namespace="company.team", flowId="child", revision=None, inputs={"x": 1}, labels={}, inheritLabels=False
+    )
     assert story.launches[0].inputs == {"x": 1}
 
 

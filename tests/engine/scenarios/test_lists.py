@@ -114,7 +114,7 @@ def test_parallel_never_exceeds_its_limit(limit, at_once):
 
 @pytest.mark.parametrize("limit", ["-1", "many", '"{{ nowhere }}"'])
 def test_a_bad_limit_fails_the_block(limit):
-    story = play(PARALLEL.replace("LIMIT", limit if limit.startswith('"') else f'"{{{{ \'{limit}\' }}}}"'))
+    story = play(PARALLEL.replace("LIMIT", limit if limit.startswith('"') else f"\"{{{{ '{limit}' }}}}\""))
     assert story.past("p") == "CREATED RUNNING FAILED"
     assert story.logs[0].startswith("ERROR")
 
@@ -197,7 +197,11 @@ def test_a_failure_in_a_dag_starts_nothing_more():
 
 
 def test_dependencies_may_end_in_any_state():
-    story = play(DAG.replace("LIMIT", "0").replace("{id: a, type: log.Log, message: hi}", '{id: a, type: log.Log, message: hi, runIf: "false"}'))
+    story = play(
+        DAG.replace("LIMIT", "0").replace(
+            "{id: a, type: log.Log, message: hi}", '{id: a, type: log.Log, message: hi, runIf: "false"}'
+        )
+    )
     assert story.past("a") == "CREATED SKIPPED"
     assert story.ended == "SUCCESS"
     assert story.past("z") == RAN

@@ -6,7 +6,9 @@ import pytest
 from stories import OK, Story, play
 
 
-def loop(values="[a, b, c]", more="", tasks='[{id: t, type: debug.Return, format: "{{ item.value }}{{ item.index }}"}]'):
+def loop(
+    values="[a, b, c]", more="", tasks='[{id: t, type: debug.Return, format: "{{ item.value }}{{ item.index }}"}]'
+):
     return f"""
     tasks:
       - id: loop
@@ -57,7 +59,9 @@ def test_the_limit_counts_iterations(limit, most):
 
 
 def test_a_map_gives_keys():
-    story = play(loop("{x: 1, y: {k: v}}", tasks='[{id: t, type: debug.Return, format: "{{ item.key }}={{ item.value }}"}]'))
+    story = play(
+        loop("{x: 1, y: {k: v}}", tasks='[{id: t, type: debug.Return, format: "{{ item.key }}={{ item.value }}"}]')
+    )
     found = [story.archive.outputs[r.owner, "t", ()]["value"] for r in story.task_runs("t")]
     assert found == ["x=1", 'y={"k":"v"}']
     assert [r.key for r in iterations(story)] == ["x", "y"]
@@ -203,7 +207,11 @@ def test_break_when_starts_no_further_iteration():
 
 
 def test_break_when_sees_what_the_iteration_declared():
-    story = play(loop(more=OUTPUTS + "\n        breakWhen: \"{{ iteration.outputs.o == 'a0' and iteration.state == 'SUCCESS' }}\""))
+    story = play(
+        loop(
+            more=OUTPUTS + "\n        breakWhen: \"{{ iteration.outputs.o == 'a0' and iteration.state == 'SUCCESS' }}\""
+        )
+    )
     assert len(iterations(story)) == 1
 
 

@@ -74,7 +74,8 @@ def test_a_very_late_attempt_waits_the_maximum():
 
 
 @pytest.mark.parametrize(
-    "how", ["type: random, minInterval: PT1S, maxInterval: PT2S", "type: exponential, interval: PT1S, maxInterval: PT4S"]
+    "how",
+    ["type: random, minInterval: PT1S, maxInterval: PT2S", "type: exponential, interval: PT1S, maxInterval: PT4S"],
 )
 def test_random_and_exponential(how):
     story = play(f"tasks: [{{id: a, type: execution.Fail, retry: {{{how}, maxAttempts: 3}}}}]")

@@ -16,7 +16,7 @@ LOG = "type: log.Log, message: hi"
 def pause(more="", rest=""):
     return f"""
     tasks:
-      - {{id: p, type: flow.Pause{', ' + more if more else ''}}}
+      - {{id: p, type: flow.Pause{", " + more if more else ""}}}
       - {{id: z, {LOG}}}
     {rest}
 """
@@ -93,7 +93,7 @@ def test_a_resume_clears_the_timer():
     assert not story.timers
 
 
-@pytest.mark.parametrize("bad", ['pauseDuration: "{{ \'soon\' }}"', 'timeout: "{{ nowhere.x }}"'])
+@pytest.mark.parametrize("bad", ["pauseDuration: \"{{ 'soon' }}\"", 'timeout: "{{ nowhere.x }}"'])
 def test_a_wait_that_cannot_be_read(bad):
     assert play(pause(bad)).ended == "FAILED"
 
@@ -336,7 +336,7 @@ def test_there_must_be_an_approval_to_review():
 
 
 def test_an_approval_with_a_bad_timeout():
-    assert play(approval('timeout: "{{ \'soon\' }}"')).ended == "FAILED"
+    assert play(approval("timeout: \"{{ 'soon' }}\"")).ended == "FAILED"
 
 
 def test_an_approval_in_after_execution_decides_about_itself_alone():
@@ -366,7 +366,7 @@ def until(condition, more="", frequency="interval: PT1S", tasks=f"[{{id: t, {LOG
 
 
 def test_a_loop_until_runs_until_its_condition_holds():
-    story = Story(until("\"{{ outputs.loop.iterationCount == 3 }}\""))
+    story = Story(until('"{{ outputs.loop.iterationCount == 3 }}"'))
     story.run()
     assert story.ended == "PAUSED"
     assert story.past("loop") == "CREATED RUNNING PAUSED"
@@ -427,7 +427,11 @@ def test_a_warning_colours_the_loop():
 
 @pytest.mark.parametrize(
     ("condition", "frequency"),
-    [("\"{{ nowhere.x }}\"", "interval: PT1S"), ('"false"', "interval: \"{{ 'soon' }}\""), ('"false"', 'maxIterations: "{{ nowhere.x }}"')],
+    [
+        ('"{{ nowhere.x }}"', "interval: PT1S"),
+        ('"false"', "interval: \"{{ 'soon' }}\""),
+        ('"false"', 'maxIterations: "{{ nowhere.x }}"'),
+    ],
 )
 def test_what_cannot_be_read_fails_the_loop(condition, frequency):
     story = play(until(condition, frequency=frequency))
@@ -450,13 +454,13 @@ def test_a_condition_that_needs_the_outside():
 
 def test_what_lies_below_is_forgotten_with_each_round():
     tasks = f"[{{id: s, type: flow.Sequential, tasks: [{{id: t, {LOG}}}]}}]"
-    story = play(until("\"{{ outputs.loop.iterationCount == 2 }}\"", tasks=tasks))
+    story = play(until('"{{ outputs.loop.iterationCount == 2 }}"', tasks=tasks))
     assert story.counts() == {"loop": 1, "s": 1, "t": 1, "z": 1}
     assert story.played == ["t", "t", "z"]
 
 
 def test_a_resume_begins_the_next_round_at_once():
-    story = Story(until("\"{{ outputs.loop.iterationCount == 2 }}\""))
+    story = Story(until('"{{ outputs.loop.iterationCount == 2 }}"'))
     story.run()
     story.resume()
     assert not story.timers
