@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import secrets
 import signal
 import threading
@@ -43,9 +44,22 @@ def services_of(app: App, login: Login, url: str) -> Services:
         login=login,
         plugin_names=app.types.names,
         plugin_class=app.types.resolve,
+        schema=_schemas(app),
         url=url,
         uuid=_instance_id(app.settings.folder),
     )
+
+
+def _schemas(app: App) -> Callable[[str], dict[str, object] | None]:
+    """JSON schemas of the parts of the flow language; each is made when it is first asked for."""
+
+    @functools.lru_cache(maxsize=16)
+    def schema(root: str) -> dict[str, object] | None:
+        from penstock.definition.schema import schema_of
+
+        return schema_of(root, app.types)
+
+    return schema
 
 
 def _instance_id(folder: Path) -> str:
