@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from penstock.catalog.coercion import Refused, coerce, text_of
 from penstock.catalog.inputs import NO_ENCRYPTION
+from penstock.expr import shown
 
 if TYPE_CHECKING:
     from penstock.catalog.vault import Vault
@@ -19,7 +20,7 @@ def type_outputs(
     """The rendered `values` as the types their outputs declare; undeclared types keep the value as it is.
 
     A null value is null when the output is not required. FILE outputs need a URI of internal storage, SECRET outputs
-    are encrypted.
+    are encrypted; in outputs of any other type secrets are masked.
 
     Raises:
         ValueError: a value does not fit; the text is Kestra's `Invalid value for output …` for each, one a line.
@@ -42,12 +43,13 @@ def _typed(output: FlowOutput, value: object, vault: Vault | None) -> object:
         if output.required is False:
             return None
         raise Refused("the value is null, and the output is required (set `required: false` to allow it)")
-    if kind is None:
-        return value
     if kind == "SECRET":
         if vault is None:
             raise Refused(NO_ENCRYPTION)
         return vault.wrap(text_of(value))
+    value = shown(value)
+    if kind is None:
+        return value
     if kind == "FILE":
         return _file(text_of(value))
     return coerce(str(kind), value, item_type=getattr(output, "item_type", None))

@@ -16,7 +16,7 @@ from penstock.expr.errors import (
     UndefinedVariable,
 )
 from penstock.expr.references import OPEN, References
-from penstock.expr.secrets import MASK, Secret, mask
+from penstock.expr.secrets import MASK, Secret, mask, shown
 from penstock.expr.template import Template, compile_template, render_value, truthy
 from penstock.expr.vocabulary import Word, vocabulary
 
@@ -40,6 +40,7 @@ __all__ = [
     "compile_template",
     "mask",
     "render_value",
+    "shown",
     "truthy",
     "vocabulary",
 ]

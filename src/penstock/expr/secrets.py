@@ -6,11 +6,12 @@ import base64
 import json
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final, Self
 from urllib.parse import quote, quote_plus
 
 MASK: Final = "******"
+_SHORT: Final = 3
 
 
 class Secret(str):
@@ -57,6 +58,29 @@ def taint(value: object, sources: Iterable[str]) -> object:
     return value
 
 
+def texts_in(value: object) -> set[str]:
+    """The texts inside a value that was read out of a secret: each is as secret as the whole.
+
+    Those of three characters or less are left out: masking them would cover ordinary text.
+    """
+    if isinstance(value, str):
+        return {str(value)} if len(value) > _SHORT else set()
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    return set().union(*map(texts_in, value)) if isinstance(value, (list, tuple)) else set()
+
+
+def shown(value: object) -> object:
+    """`value` as it may be kept where people read it: in every marked text its secrets are masked."""
+    if isinstance(value, Secret):
+        return mask(str(value), value.sources)
+    if isinstance(value, Mapping):
+        return {shown(key): shown(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [shown(item) for item in value]
+    return value
+
+
 def mask(text: str, secrets: Iterable[str]) -> str:
     """`text` with each secret replaced by `******`, also where it is written in another form.
 
@@ -84,6 +108,8 @@ def _forms(secret: str) -> set[str]:
         json.dumps(secret)[1:-1],
         json.dumps(secret, ensure_ascii=False)[1:-1],
         json.dumps(json.dumps(secret))[1:-1],
+        json.dumps(json.dumps(secret)[1:-1])[1:-1],
+        json.dumps(json.dumps(secret, ensure_ascii=False)[1:-1], ensure_ascii=False)[1:-1],
         secret.replace("'", "'\\''"),
         secret.replace("'", "'\"'\"'"),
         shlex.quote(secret),

@@ -14,7 +14,9 @@ T = TypeVar("T")
 
 
 def _plain(value: object) -> object:
-    """What msgspec does not know by itself: mappings that load lazily, sets, sequences of other kinds."""
+    """What msgspec does not know by itself: texts that carry a mark, mappings that load lazily, sets, other sequences."""
+    if isinstance(value, str):
+        return str(value)
     if isinstance(value, Mapping):
         return dict(cast("Mapping[object, object]", value))
     if isinstance(value, (Set, Sequence)):

@@ -68,7 +68,10 @@ def message_of(error: BaseException) -> str:
 
 
 def result_of(outcome: Outcome, context: AttemptContext, *, equipment: Equipment, started_at: datetime) -> Result:
-    """The result to report: outputs masked, the waiting lines and metrics with it."""
+    """The result to report: outputs masked, the waiting lines and metrics with it.
+
+    The values of an evaluation keep their marks: the engine goes on with them, and masks where it shows them.
+    """
     job = context.job
     log_file = _log_file(context) if job.task.log_to_file else None
     log, measures = context.log, context.measures
@@ -77,15 +80,12 @@ def result_of(outcome: Outcome, context: AttemptContext, *, equipment: Equipment
     if context.dynamic_runs:
         children = [*children, *(_dynamic(run, job, equipment, now=now) for run in context.dynamic_runs)]
     outputs, error = outcome.outputs, outcome.error
-    values = outcome.values
     if context.has_secrets:
         error = context.secrets.mask(error) if error else error
         change = context.secrets.mask if equipment.settings.mask_outputs else str
         children = [_changed_child(child, change) for child in children]
         if outputs:
             outputs = {name: changed_texts(value, change) for name, value in outputs.items()}
-        if values:
-            values = {name: plain_texts(value) for name, value in values.items()}
     return Result(
         execution_id=job.execution_id,
         task_run_id=job.task_run_id,
@@ -95,7 +95,7 @@ def result_of(outcome: Outcome, context: AttemptContext, *, equipment: Equipment
         started_at=started_at,
         ended_at=now,
         outputs=outputs,
-        values=values,
+        values=outcome.values,
         error=error,
         children=children,
         logs=log.take() if log is not None else [],

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from penstock.expr import Secret
 from penstock.model.job import JobKind
 from penstock.model.state import State
 from penstock.model.task import LogLevel, Task
@@ -233,7 +234,7 @@ def test_evaluate_renders_values_of_any_nesting_and_keeps_types(desk: TaskDesk) 
     templates = {"if": "{{ n > 1 }}", "nested": {"list": ["{{ n }}", "{{ secret('K') }}"]}}
     result = desk.run(Task(id="if", type="x"), {"n": 2}, kind=JobKind.EVALUATE, templates=templates)
     assert result.values == {"if": True, "nested": {"list": [2, "key"]}}
-    assert type(result.values["nested"]["list"][1]) is str  # pyright: ignore[reportIndexIssue]
+    assert isinstance(result.values["nested"]["list"][1], Secret)  # pyright: ignore[reportIndexIssue]
     stored = desk.run(Task(id="loop", type="x"), {"n": 2}, kind=JobKind.EVALUATE, templates=templates, store="o.ion")
     assert b"list:[2," in desk.read((stored.values or {})["uri"])
 

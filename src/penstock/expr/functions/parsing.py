@@ -11,6 +11,7 @@ from penstock.expr.errors import EvaluationError, preview
 from penstock.expr.functions.table import FUNCTIONS, flag
 from penstock.expr.json_text import read_json
 from penstock.expr.registry import MISSING, given
+from penstock.expr.secrets import Secret, texts_in
 from penstock.expr.text import java_text
 
 if TYPE_CHECKING:
@@ -29,7 +30,10 @@ def from_json(frame: Frame, text: object) -> object:
             "The 'fromJson' function expects an argument 'json' with type string.",
             hint=f"it is {preview(text)}, already a value: leave `fromJson` out",
         )
-    return read_json(str(text), what="json")
+    value = read_json(str(text), what="json")
+    if isinstance(text, Secret):
+        frame.absorb(texts_in(value))
+    return value
 
 
 @FUNCTIONS.add("fromIon", "ion", "allRows")
