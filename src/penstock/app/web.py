@@ -13,6 +13,7 @@ from pathlib import Path
 import uvicorn
 
 from penstock.app.application import App
+from penstock.definition.type_index import CORE_TYPES, find_type
 from penstock.ids import new_id
 from penstock.server import Services, create_app
 from penstock.server.services import Login
@@ -42,8 +43,8 @@ def services_of(app: App, login: Login, url: str) -> Services:
         evaluate_outside=app.evaluate_outside,
         clock=app.clock,
         login=login,
-        plugin_names=app.types.names,
-        plugin_class=app.types.resolve,
+        plugin_names=lambda: sorted({*CORE_TYPES, *app.types.names()}),
+        plugin_class=lambda name: find_type(name, app.types),
         schema=_schemas(app),
         url=url,
         uuid=_instance_id(app.settings.folder),
