@@ -116,7 +116,7 @@ class Journal(Protocol):
         ...
 
     def load(self, execution_id: str) -> Loaded | None:
-        """The execution with its live task runs, or None."""
+        """The execution with its live task runs, or None; its `sequence` is at least that of its newest task run."""
         ...
 
     def runs(self, execution_id: str, ids: Iterable[str] | None = None) -> list[TaskRun]:

@@ -10,7 +10,6 @@ import random
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TypeVar
 
 import msgspec
 
@@ -135,6 +134,7 @@ class Harness:
         self.slots_used = 0
         self.created_since = 0
         self._record = record
+        self._stored = _Stored()
         self._waiting: deque[c.AnyCommand] = deque()
         self._random = random.Random(seed)
         self._count = 0
@@ -207,6 +207,8 @@ class Harness:
         self.logs.extend(f"{entry.level} {entry.message}" for entry in decision.logs)
         self._waiting.extend(decision.continues)
         self.decisions.append(decision)
+        if self._record:
+            self._stored.take(self.state)
         self.state.forget()
         return decision
 
@@ -214,10 +216,9 @@ class Harness:
         """Lose everything but what is stored, then recover: jobs, live state and commands on their way are gone."""
         self.jobs.clear()
         self._waiting.clear()
-        head = _renew(self.state.execution)
-        context = _renew(self.state.context)
-        live = [_renew(run) for run in self.task_runs() if run.state not in TERMINATED]
-        self.archive.records.update({run.id: run for run in live})
+        head, context, runs = self._stored.read()
+        live = [run for run in runs if run.state not in TERMINATED]
+        self.archive.records = {run.id: run for run in runs}
         self.state = ExecutionState(self.plan, head, context)
         self.state.adopt(live)
         for run in live:
@@ -382,9 +383,28 @@ def ended(run: TaskRun) -> bool:
     return run.state in TERMINATED
 
 
-_R = TypeVar("_R", bound=msgspec.Struct)
+class _Stored:
+    """What a store would hold: only what a step says it has touched."""
 
+    def __init__(self) -> None:
+        self._head = self._context = b""
+        self._runs: dict[str, bytes] = {}
 
-def _renew(record: _R) -> _R:
-    """A record as it comes back from a store."""
-    return msgspec.json.decode(_ENCODER.encode(record), type=type(record))
+    def take(self, state: ExecutionState) -> None:
+        """Keep what has changed since the last step."""
+        touched = state.touched
+        if touched.created or touched.execution:
+            self._head = _ENCODER.encode(state.execution)
+        if touched.created or touched.context:
+            self._context = _ENCODER.encode(state.context)
+        for run_id in touched.removed_runs:
+            self._runs.pop(run_id, None)
+        for run in (*touched.created_runs.values(), *touched.runs.values()):
+            self._runs[run.id] = _ENCODER.encode(run)
+
+    def read(self) -> tuple[Execution, ExecutionContext, list[TaskRun]]:
+        """The records again, task runs in order of creation."""
+        head = msgspec.json.decode(self._head, type=Execution)
+        runs = sorted((msgspec.json.decode(raw, type=TaskRun) for raw in self._runs.values()), key=lambda r: r.sequence)
+        head.sequence = max([head.sequence, *(run.sequence for run in runs)])
+        return head, msgspec.json.decode(self._context, type=ExecutionContext), runs

@@ -37,7 +37,10 @@ class MemoryJournal:
             if kept is None:
                 return None
             live = [copied(run) for run in kept.runs.values() if run.state not in TERMINATED]
-            return Loaded(execution=copied(kept.execution), context=copied(kept.context), runs=live)
+            execution = copied(kept.execution)
+            newest = max((run.sequence for run in kept.runs.values()), default=0)
+            execution.sequence = max(execution.sequence, newest)
+            return Loaded(execution=execution, context=copied(kept.context), runs=live)
 
     def runs(self, execution_id: str, ids: Iterable[str] | None = None) -> list[TaskRun]:
         wanted = None if ids is None else set(ids)

@@ -52,8 +52,11 @@ class SqliteJournal:
                 return None
             no, head, context = row
             live = connection.execute(_SQL.live_runs, bounds(no)).fetchall()
+            last = connection.execute(_SQL.last_run, bounds(no)).fetchone()[0]
+        execution = decode_execution(head)
+        execution.sequence = max(execution.sequence, 0 if last is None else last - bounds(no)[0])
         return Loaded(
-            execution=decode_execution(head),
+            execution=execution,
             context=ExecutionContext() if context is None else decode_context(context),
             runs=[decode_run(body) for (body,) in live],
         )

@@ -87,6 +87,10 @@ SELECT e.no, e.body, c.body FROM executions e LEFT JOIN execution_contexts c ON 
 -- In order of creation, by the small index of live task runs alone.
 SELECT body FROM task_runs INDEXED BY task_runs_live WHERE live = 1 AND key BETWEEN ? AND ? ORDER BY key;
 
+-- name: last_run
+-- The newest task run: its number is the execution's sequence, which the head need not have seen.
+SELECT max(key) FROM task_runs WHERE key BETWEEN ? AND ?;
+
 -- name: all_runs
 SELECT body FROM task_runs WHERE key BETWEEN ? AND ? ORDER BY key;
 
