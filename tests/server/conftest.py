@@ -25,3 +25,9 @@ def client(live: LiveServer) -> Iterator[httpx.Client]:
     """Requests below the tenant: `client.get("/flows/search")`."""
     with httpx.Client(base_url=f"{live.url}/api/v1/main", timeout=30) as found:
         yield found
+
+
+@pytest.fixture(scope="session")
+def live_url(live: LiveServer) -> str:
+    """Where the server listens, without a slash at the end."""
+    return live.url

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -86,8 +87,57 @@ BEFORE = {
     "58": lambda r: r.save(FLOWS["checked"]),
 }
 
-KNOWN: dict[str, dict[str, str]] = {}
-"""Number -> path of a difference -> why it is meant to be."""
+Known = Mapping[str, Sequence[tuple[str, str]]]
+
+_TEXT = "the words of Java's validation; ours name the place and the line"
+_AHEAD = "the executor has gone on by the time of the answer"
+_OURS = "a member beside those of Kestra's answer"
+
+KNOWN: Known = {
+    "03": [(r"\.message|\._embedded\.errors\[\d\]\.(message|path)", _TEXT)],
+    "04": [(r"\.message|\._embedded\.errors(\[\d\]\.path)?", _TEXT)],
+    "05": [(r"\.message|\._embedded\.errors\[0\]\.(message|path)", _TEXT)],
+    "06": [(r"\.message|\._embedded\.errors\[0\]\.(message|path)", _TEXT)],
+    "07": [(r"\[1\]\.constraints", _TEXT)],
+    "08": [(r"\.triggers", _OURS)],
+    "01": [(r"\.triggers", _OURS)],
+    "13": [
+        (r"\.nodes\[[01]\]\.uid", "ids of a graph are made each time"),
+        (r"\.edges\[.*", "edges come in another order"),
+    ],
+    "17": [(r"\.(taskRunList|state).*", _AHEAD)],
+    "22": [("", "a line at DEBUG tells that the flow has ended")],
+    "24": [("status", "level EQUALS is what 1.x clients send, so it is accepted")],
+    "26": [(r"\.message", "we name the fields that there are")],
+    "31": [(r"\.state\.histories", "a failure that is retried is told as RETRYING at once")],
+    "32": [("", "a line at DEBUG tells that the flow has ended"), (r"\[\d\]\.message", "a traceback of Python's")],
+    "33": [(r"\.(taskRunList\[0\]\.)?state\..*", _AHEAD)],
+    "37": [(r"\.(taskRunList|state\..*)", _AHEAD)],
+    "40": [(r"\.resumed\.by", _OURS)],
+    "41": [(r"\.metadata\.concurrencyScopes", "slots are counted, not kept in the execution")],
+    "42": [(r"\.metadata\.concurrencyScopes", "slots are counted, not kept in the execution")],
+    "43": [(r"\.(taskRunList|state|metadata\.concurrencyScopes).*", _AHEAD)],
+    "44": [(r"\.metadata\.concurrencyScopes", "slots are counted, not kept in the execution")],
+    "46": [(r"\.invalids\[0\]\.path", _OURS)],
+    "48": [(r"\.loopRun.*", _OURS)],
+    "50": [
+        (r"\.results\[\d\]\.loopRun\.(parent\.(taskRunList|state).*|parentId)", "the parent as it is, not as it was")
+    ],
+    "51": [(r"\.loopRun\.(parent\.(taskRunList|state).*|parentId)", "the parent as it is, not as it was")],
+    "53": [(r"\.results\[0\]\.labels\[\d\].*", "labels of a child come in another order")],
+    "54": [(r"\.trigger\.variables\.headers\.Authorization", "the recorded request had no login")],
+    "56": [(r"\.results\[0\]\.(abstractTrigger|triggerContext)", "the names of 1.x beside those of 2.0")],
+    "59": [(r"\.(taskRunList|state).*", _AHEAD)],
+    "64": [(r"\.is(Template|BasicAuth)Enabled", _OURS)],
+}
+"""Number -> (paths, why that difference is meant to be)."""
+
+
+def _is_known(number: str, difference: str) -> bool:
+    path = difference.partition(":")[0]
+    rules = (*KNOWN.get("*", ()), *KNOWN.get(number, ()))
+    return any(re.fullmatch(pattern, path) for pattern, _ in rules)
+
 
 RECORDED = recordings(FOLDER) if FOLDER.is_dir() else []
 
@@ -101,6 +151,4 @@ def differences(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
 
 @pytest.mark.parametrize("recording", RECORDED, ids=lambda r: f"{r.number}-{r.name}")
 def test_answers_as_recorded(differences: dict[str, list[str]], recording: Recording) -> None:
-    known = KNOWN.get(recording.number, {})
-    unknown = [d for d in differences[recording.number] if d.partition(":")[0] not in known]
-    assert unknown == []
+    assert [d for d in differences[recording.number] if not _is_known(recording.number, d)] == []

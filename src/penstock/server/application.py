@@ -17,7 +17,7 @@ from penstock.server.auth import Doorkeeper, LoginGate
 from penstock.server.bulk import BulkRoutes
 from penstock.server.configs import InstanceRoutes
 from penstock.server.dependencies import DependencyRoutes
-from penstock.server.errors import error_reply, http_reply
+from penstock.server.errors import FORESEEN, error_reply, http_reply
 from penstock.server.executions import ExecutionRoutes
 from penstock.server.exports import ExportRoutes
 from penstock.server.expressions import ExpressionRoutes
@@ -134,5 +134,8 @@ def create_app(services: Services) -> Starlette:
             Middleware(LoginGate, door=door),
             Middleware(MainTenant, resources=frozenset(routers)),
         ],
-        exception_handlers={PenstockError: error_reply, HTTPException: http_reply, Exception: error_reply},
+        exception_handlers={
+            **dict.fromkeys((PenstockError, *FORESEEN, Exception), error_reply),
+            HTTPException: http_reply,
+        },
     )

@@ -195,7 +195,10 @@ def _invalid_item(message: str, execution_id: str) -> Json:
         "path": "execution",
         "propertyPath": [{"name": "execution", "kind": "PROPERTY", "inIterable": False}],
         "rootBean": execution_id,
+        "rootBeanClass": "java.lang.String",
         "leafBean": execution_id,
+        "executableParameters": [],
+        "messageTemplate": "{messageTemplate}",
         "invalidValue": execution_id,
     }
 

@@ -64,8 +64,12 @@ _TABLE: Sequence[tuple[type[Exception], int, str, str]] = (
     (ExpressionError, 422, "invalid-argument", "Illegal argument"),
     (msgspec.DecodeError, 422, "invalid-json", "Invalid JSON"),
     (UnicodeDecodeError, 422, "invalid-format", "Invalid format"),
+    (RecursionError, 422, "invalid-format", "Nested too deeply"),
 )
 """Error class -> status, slug of the problem, title. The first class that fits counts: special ones stand before roots."""
+
+FORESEEN: Sequence[type[Exception]] = [kind for kind, *_ in _TABLE]
+"""The classes of the table: they are answered without ending the connection."""
 
 _PROTOCOL: Mapping[int, str] = {
     403: "forbidden",

@@ -48,8 +48,8 @@ def paging(params: QueryParams, *, size: int = 10) -> Paging:
 
 def _sorts(params: QueryParams) -> Iterator[Sort]:
     for text in params.getlist("sort"):
-        field, _, direction = text.partition(":")
-        if direction.lower() not in ("asc", "desc"):
+        field, _, direction = text.rpartition(":")
+        if not field or direction.lower() not in ("asc", "desc"):
             raise Unprocessable(
                 f"Unprocessable Entity: Invalid sort parameter, expected field:asc or field:desc, found `{text}`"
             )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from penstock.ids import new_id
 from penstock.server.shapes import Json
 
 _H = "io.kestra.core.models.hierarchies."
@@ -34,6 +35,8 @@ class _Graph:
 
     def __init__(self, runs: Mapping[str, Json]) -> None:
         self._runs = runs
+        self._suffix = new_id()
+        """Keeps the uids of starts and ends apart from those of tasks that are called `root` or `end`."""
         self.nodes: list[Json] = []
         self.edges: list[Json] = []
         self.clusters: list[Json] = []
@@ -42,7 +45,7 @@ class _Graph:
 
     def frame(self, place: str) -> tuple[str, str]:
         """The start and the end of a cluster."""
-        start, end = f"{place}.root", f"{place}.end"
+        start, end = f"{place}.root-{self._suffix}", f"{place}.end-{self._suffix}"
         self.nodes.append({"uid": start, "type": f"{_H}GraphClusterRoot"})
         self.nodes.append({"uid": end, "type": f"{_H}GraphClusterEnd"})
         return start, end

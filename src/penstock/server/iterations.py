@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from penstock.model.execution import TaskRun
-from penstock.ports.reads import Condition, Page, Reads, Sort, StoredExecution, StoredRun
+from penstock.ports.reads import Condition, Filter, Page, Reads, Sort, StoredExecution, StoredRun
 from penstock.server.shapes import Json, is_iteration, iteration_execution, run_json
 
 
@@ -23,7 +23,7 @@ class Iterations:
         parent = self._reads.execution(tenant, found.execution_id)
         if parent is None:
             return None
-        body = iteration_execution(parent, found.run, self._chain(found))
+        body = iteration_execution(parent, found.run, self._chain(found), loop=self._loop(found.run))
         runs = self._reads.runs(found.execution_id, owner=iteration_id).results
         body["taskRunList"] = [self._child(run, parent, found.run) for run in runs]
         return body
@@ -35,6 +35,10 @@ class Iterations:
         if run.parent_id == iteration.id:
             body["parentTaskRunId"] = iteration.parent_id
         return body
+
+    def _loop(self, iteration: TaskRun) -> TaskRun | None:
+        found = self._reads.run(iteration.parent_id) if iteration.parent_id is not None else None
+        return found.run if found is not None else None
 
     def _chain(self, found: StoredRun) -> list[TaskRun]:
         """The iteration and those around it, innermost first."""
@@ -52,15 +56,19 @@ class Iterations:
         self, tenant: str, asked: Sequence[Condition], *, sort: Sequence[Sort], page: int, size: int
     ) -> Page[Json]:
         """Iterations that satisfy the filters."""
-        found = self._reads.search_iterations(tenant, asked, sort=sort, page=page, size=size)
+        found = self._reads.search_iterations(tenant, asked, sort=sort or _in_order(asked), page=page, size=size)
         parents: dict[str, StoredExecution | None] = {}
+        loops: dict[str | None, TaskRun | None] = {}
         results: list[Json] = []
         for one in found.results:
-            if one.execution_id not in parents:
-                parents[one.execution_id] = self._reads.execution(tenant, one.execution_id)
-            parent = parents[one.execution_id]
+            execution_id, loop_id = one.execution_id, one.run.parent_id
+            if execution_id not in parents:
+                parents[execution_id] = self._reads.execution(tenant, execution_id)
+            if loop_id not in loops:
+                loops[loop_id] = self._loop(one.run)
+            parent = parents[execution_id]
             if parent is not None:
-                results.append(iteration_execution(parent, one.run, self._chain(one)))
+                results.append(iteration_execution(parent, one.run, self._chain(one), loop=loops[loop_id]))
         return Page(results, found.total)
 
     def children(
@@ -75,3 +83,9 @@ class Iterations:
         if below.total:
             return below
         return self._reads.runs(execution_id, owner=None, parent_id=path, states=states, page=page, size=size)
+
+
+def _in_order(asked: Sequence[Condition]) -> list[Sort]:
+    """Iterations of one parent are shown in their order; of many, the newest first."""
+    of_one = any(isinstance(c, Filter) and c.field == "parentId" and c.operation == "EQUALS" for c in asked)
+    return [Sort("iteration")] if of_one else []

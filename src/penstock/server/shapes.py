@@ -16,6 +16,7 @@ from penstock.model.execution import (
     Execution,
     ExecutionContext,
     ExecutionKind,
+    ExecutionTrigger,
     Label,
     RunKind,
     TaskRun,
@@ -102,14 +103,13 @@ def light_json(execution: Execution, context: ExecutionContext) -> Json:
     if context.inputs:
         found["inputs"] = context.inputs
     if context.labels:
-        found["labels"] = [{"key": label.key, "value": label.value} for label in context.labels]
+        found["labels"] = labels_json(context.labels)
     found["state"] = state_json(execution.state, execution.histories)
     if execution.parent_id is not None:
         found["parentId"] = execution.parent_id
     found["originalId"] = execution.original_id
     if context.trigger is not None:
-        trigger = context.trigger
-        found["trigger"] = {"id": trigger.id, "type": trigger.type, "variables": trigger.variables}
+        found["trigger"] = started_by(context.trigger)
     if execution.schedule_date is not None:
         found["scheduleDate"] = execution.schedule_date
     if execution.kind is not ExecutionKind.NORMAL:
@@ -117,11 +117,29 @@ def light_json(execution: Execution, context: ExecutionContext) -> Json:
     if execution.breakpoints:
         found["breakpoints"] = execution.breakpoints
     found["deleted"] = False
-    found["metadata"] = {
+    found["metadata"] = metadata_json(execution)
+    return found
+
+
+def labels_json(labels: Sequence[Label]) -> list[Json]:
+    """Labels as a list of `{key, value}`."""
+    return [{"key": label.key, "value": label.value} for label in labels]
+
+
+def started_by(trigger: ExecutionTrigger) -> Json:
+    """What started an execution."""
+    found: Json = {"id": trigger.id, "type": trigger.type, "variables": trigger.variables}
+    if trigger.log_file is not None:
+        found["logFile"] = trigger.log_file
+    return found
+
+
+def metadata_json(execution: Execution) -> Json:
+    """The number of the attempt, and when the first of its chain was created."""
+    return {
         "attemptNumber": execution.metadata.attempt_number,
         "originalCreatedDate": execution.metadata.original_created_date,
     }
-    return found
 
 
 def execution_json(stored: StoredExecution, runs: Sequence[TaskRun]) -> Json:
@@ -133,48 +151,58 @@ def execution_json(stored: StoredExecution, runs: Sequence[TaskRun]) -> Json:
     return found
 
 
-def iteration_execution(parent: StoredExecution, run: TaskRun, chain: Sequence[TaskRun]) -> Json:
+def iteration_execution(
+    parent: StoredExecution, run: TaskRun, chain: Sequence[TaskRun], *, loop: TaskRun | None = None
+) -> Json:
     """An iteration of a Loop as the sub-execution that 2.0 clients see; its id is that of the iteration.
 
-    chain: the iteration and those around it, innermost first.
+    chain: the iteration and those around it, innermost first. loop: the task run of the Loop itself.
     """
-    execution = parent.execution
-    outer = [_item(r) for r in chain[1:]][::-1]
+    execution, context = parent.execution, parent.context
     loop_run: Json = {
-        "parent": {
-            "id": execution.id,
-            "namespace": execution.namespace,
-            "flowId": execution.flow_id,
-            "flowRevision": execution.flow_revision,
-        },
+        "parent": _snapshot(parent, loop),
         "parentId": execution.id,
         "taskId": run.task_id,
         "taskRunId": run.parent_id,
         **_item(run),
     }
-    if outer:
-        loop_run["parents"] = outer
+    if len(chain) > 1:
+        loop_run["parents"] = [_item(r) for r in chain[1:]][::-1]
     found: Json = {
         "tenantId": execution.tenant_id,
         "id": run.id,
         "namespace": execution.namespace,
         "flowId": execution.flow_id,
         "flowRevision": execution.flow_revision,
-        "labels": [{"key": label.key, "value": label.value} for label in parent.context.labels],
+        "labels": labels_json(context.labels),
         "state": state_json(run.state, run.histories),
         "parentId": chain[1].id if len(chain) > 1 else execution.id,
         "kind": ExecutionKind.LOOP,
         "loopRun": loop_run,
         "originalId": execution.original_id,
         "deleted": False,
-        "metadata": {
-            "attemptNumber": execution.metadata.attempt_number,
-            "originalCreatedDate": execution.metadata.original_created_date,
-        },
+        "metadata": metadata_json(execution),
     }
-    if parent.context.variables:
-        found["variables"] = parent.context.variables
+    if context.variables:
+        found["variables"] = context.variables
     return found
+
+
+def _snapshot(parent: StoredExecution, loop: TaskRun | None) -> Json:
+    """The execution around an iteration: its head, and the Loop's task run alone."""
+    head, context = parent.execution, parent.context
+    return {
+        "id": head.id,
+        "namespace": head.namespace,
+        "flowId": head.flow_id,
+        "flowRevision": head.flow_revision,
+        "taskRunList": [run_json(loop, head)] if loop is not None else [],
+        "labels": labels_json(context.labels),
+        "state": state_json(head.state, head.histories),
+        "originalId": head.original_id,
+        "deleted": False,
+        "metadata": metadata_json(head),
+    }
 
 
 def _item(run: TaskRun) -> Json:
@@ -187,6 +215,7 @@ def _item(run: TaskRun) -> Json:
 def flow_json(row: FlowRow, *, source: bool = False) -> Json:
     """A flow with every property as written."""
     found: Json = {
+        "triggers": [],
         **row.document,
         "id": row.id,
         "namespace": row.namespace,
@@ -238,6 +267,8 @@ def entry_json(entry: LogEntry | MetricEntry) -> Json:
     """A log line or a metric: without the tenant, as Kestra sends it."""
     found = msgspec.to_builtins(entry, builtin_types=(datetime,))
     found.pop("tenantId", None)
+    if isinstance(entry, MetricEntry):
+        found.setdefault("tags", {})
     return found
 
 

@@ -49,9 +49,11 @@ def logged_in(home: Path) -> Iterator[httpx.Client]:
     """A client of a new server that asks for a login."""
     user, password = "ada@example.com", "Secret123"
     options = ("--user", user, "--password", password)
-    with LiveServer(home, options=options) as server:
-        with httpx.Client(base_url=server.url, auth=(user, password), timeout=30) as client:
-            yield client
+    with (
+        LiveServer(home, options=options) as server,
+        httpx.Client(base_url=server.url, auth=(user, password), timeout=30) as client,
+    ):
+        yield client
 
 
 @dataclass(slots=True)
@@ -125,8 +127,8 @@ class Replaying:
         while time.monotonic() < until:
             body = self.client.get(f"/api/v1/main/executions/{execution_id}").json()
             runs = body.get("taskRunList") or []
-            if body["state"]["current"] in (states or TERMINAL):
-                if states or all(r["state"]["current"] in TERMINAL | {"SKIPPED"} for r in runs):
-                    return body
+            ended = all(r["state"]["current"] in TERMINAL | {"SKIPPED"} for r in runs)
+            if body["state"]["current"] in (states or TERMINAL) and (states or ended):
+                return body
             time.sleep(0.02)
         raise AssertionError(f"{execution_id} did not come to {states or 'its end'}: {body['state']}")
