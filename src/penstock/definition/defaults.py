@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from penstock.definition.type_index import TypeIndex, target_of
+from pydantic import BaseModel
+
+from penstock.definition.faults import written_names
+from penstock.definition.type_index import TypeIndex, find_type, target_of
+from penstock.errors import MissingExtra
 from penstock.model.flow import PluginDefault
 
 _SKIPPED = frozenset({"pluginDefaults", "taskDefaults", "variables", "inputs", "outputs", "labels", "extend"})
@@ -42,13 +46,34 @@ def _filled(
     plugin: dict[str, object], name: str, chain: Sequence[PluginDefault], types: TypeIndex
 ) -> dict[str, object]:
     fitting = [d for d in chain if _fits(d.type, name, types)]
+    if not fitting:
+        return plugin
+    known = _properties(name, types)
     for default in fitting:
         if not default.forced:
-            plugin = _merged(default.values, plugin)
+            plugin = _merged(_usable(default, known), plugin)
     for default in fitting:
         if default.forced:
-            plugin = _merged(plugin, default.values)
+            plugin = _merged(plugin, _usable(default, known))
     return plugin
+
+
+def _usable(default: PluginDefault, known: frozenset[str] | None) -> Mapping[str, object]:
+    """A prefix reaches many types; each takes what it has a property for (Kestra reads defaults leniently)."""
+    if known is None:
+        return default.values
+    return {name: value for name, value in default.values.items() if name in known}
+
+
+def _properties(name: str, types: TypeIndex) -> frozenset[str] | None:
+    """The names a type's properties may be written with; None when it takes any, or is not known."""
+    try:
+        cls = find_type(name, types)
+    except MissingExtra:
+        return None
+    if cls is None or not issubclass(cls, BaseModel) or cls.model_config.get("extra") != "forbid":
+        return None
+    return frozenset(written_names(cls))
 
 
 def _fits(wanted: str, name: str, types: TypeIndex) -> bool:

@@ -30,7 +30,6 @@ _EXPECTED = {
     "dict_type": "a map",
     "mapping_type": "a map",
     "model_type": "a map",
-    "is_instance_of": "a map",
     "model_attributes_type": "a map",
     "time_delta_type": "a duration such as PT30S",
 }
@@ -58,7 +57,7 @@ def faults_of(error: ValidationError, cls: type[BaseModel], data: object) -> lis
     """The faults of `data`, which is no `cls`, with paths as they are written in the source."""
     found: list[Fault] = []
     for raw in error.errors(include_url=False):
-        path, branch = _located(data, raw["loc"], raw["type"])
+        path, branch = _located(data, raw)
         nested = (raw.get("ctx") or {}).get("error")
         if isinstance(nested, ValidationError):
             found += _nested(nested, path, _at(data, path))
@@ -76,7 +75,7 @@ def mended(error: ValidationError, data: Mapping[str, object]) -> dict[str, obje
     for raw in error.errors(include_url=False):
         better = _better(raw)
         if better is not None:
-            path, _ = _located(data, raw["loc"], raw["type"])
+            path, _ = _located(data, raw)
             changed = _with(changed if changed is not None else dict(data), path, better)
     return changed
 
@@ -84,6 +83,13 @@ def mended(error: ValidationError, data: Mapping[str, object]) -> dict[str, obje
 def known_names(cls: type[BaseModel]) -> list[str]:
     """The properties of a record by the names they are written with."""
     return [field.alias or name for name, field in cls.model_fields.items()]
+
+
+def written_names(cls: type[BaseModel]) -> Iterator[str]:
+    """Every name a property may be written with, the older ones too."""
+    for name, field in cls.model_fields.items():
+        yield field.alias or name
+        yield from (str(choice) for choice in getattr(field.validation_alias, "choices", ()))
 
 
 def record_at(cls: type[BaseModel], path: Sequence[str | int]) -> list[type[BaseModel]]:
@@ -116,7 +122,7 @@ def shown(value: object) -> str:
     return f"`{text if len(text) <= 80 else text[:77] + '...'}`"
 
 
-def _located(data: object, loc: Sequence[str | int], kind: str = "missing") -> tuple[Path, Path | None]:
+def _located(data: object, raw: Any) -> tuple[Path, Path | None]:
     """A location of pydantic as a path of `data`: names of union members are no part of it.
 
     Also the path of the innermost value that has several alternatives, where there is one.
@@ -124,13 +130,13 @@ def _located(data: object, loc: Sequence[str | int], kind: str = "missing") -> t
     path: list[str | int] = []
     branch: Path | None = None
     current = data
+    loc, absent = raw["loc"], raw["type"] == "missing" or raw["input"] is None
     for place, part in enumerate(loc):
         inside = _child(current, part)
-        if inside is _ABSENT:
-            named = place == len(loc) - 1 and isinstance(current, Mapping) and isinstance(part, str)
-            if not named or (kind != "missing" and _is_member(str(part))):
-                branch = tuple(path)
-                continue
+        named = absent and place == len(loc) - 1 and isinstance(current, Mapping)
+        if inside is _ABSENT and not named:
+            branch = tuple(path)
+            continue
         path.append(part)
         current = None if inside is _ABSENT else inside
     return tuple(path), branch
@@ -151,11 +157,6 @@ def _child(value: object, part: str | int) -> object:
     return _ABSENT
 
 
-def _is_member(part: str) -> bool:
-    """Whether a last part that is not in the data names a union's member and no missing property."""
-    return part in ("str", "int", "float", "bool", "dict") or part.endswith("]") or part[:1].isupper()
-
-
 def _at(data: object, path: Path) -> object:
     for part in path:
         data = _child(data, part)
@@ -165,13 +166,15 @@ def _at(data: object, path: Path) -> object:
 def _nested(error: ValidationError, path: Path, data: object) -> Iterator[Fault]:
     """Faults of a record that was made inside a validator, such as a task runner."""
     for raw in error.errors(include_url=False):
-        inner, branch = _located(data, raw["loc"], raw["type"])
+        inner, branch = _located(data, raw)
         for fault in _told(raw, inner, branch, None):
             yield Fault((*path, *fault.path), fault.message, fault.suggestion, fault.expected)
 
 
 def _told(raw: Any, path: Path, branch: Path | None, cls: type[BaseModel] | None) -> Iterator[Fault]:
     kind, value, context = raw["type"], raw["input"], raw.get("ctx") or {}
+    if kind == "is_instance_of":
+        kind = "list_type" if context.get("class") == "Sequence" else "model_type"
     if kind == "extra_forbidden":
         yield _unknown_property(path, cls)
     elif kind == "missing":
@@ -262,8 +265,7 @@ def _merged(rivals: Sequence[Fault]) -> Fault:
 
 def _annotation(record: type[BaseModel], wire: str) -> object | None:
     for name, field in record.model_fields.items():
-        choices = getattr(field.validation_alias, "choices", ())
-        if wire in ((field.alias or name), *choices):
+        if wire == (field.alias or name) or wire in getattr(field.validation_alias, "choices", ()):
             return field.annotation
     return None
 

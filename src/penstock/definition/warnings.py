@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
+
+from pydantic import BaseModel
 
 from penstock.definition.dialect import constructs
 from penstock.definition.draft import Draft, Placed
@@ -57,18 +60,17 @@ def deprecations_of(draft: Draft, written: Mapping[str, object], types: TypeInde
         target = target_of(str(one.written.get("type")), types)
         if target is not None and target != one.written.get("type"):
             paths[one.path] = None
-        for name in _deprecated_properties(one):
-            paths[(*one.path, name)] = None
+        for name in _deprecated_properties(one.cls) if one.cls is not None else ():
+            if name in one.written:
+                paths[(*one.path, name)] = None
     yield from (dotted(path) for path in paths)
 
 
-def _deprecated_properties(one: Placed) -> Iterator[str]:
-    if one.cls is None:
-        return
-    for name, field in one.cls.model_fields.items():
-        extra = field.json_schema_extra
-        if isinstance(extra, dict) and extra.get("$deprecated") and (field.alias or name) in one.written:
-            yield field.alias or name
+@functools.cache
+def _deprecated_properties(cls: type[BaseModel]) -> tuple[str, ...]:
+    """The properties of a record that are marked as kept for older flows."""
+    fields = ((field.alias or name, field.json_schema_extra) for name, field in cls.model_fields.items())
+    return tuple(name for name, extra in fields if isinstance(extra, dict) and extra.get("$deprecated"))
 
 
 def _unused(task: Task, one: Placed) -> Iterator[str]:
