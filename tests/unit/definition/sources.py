@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from textwrap import dedent, indent
 
 from penstock.definition import ParsedFlow, parse_flow
@@ -15,6 +16,12 @@ TASK = f"{{id: t, type: {LOG}, message: hi}}"
 def flow(body: str = "", *, tasks: str = f"- {TASK}") -> str:
     """A flow with `body` at its top level."""
     return f"id: f\nnamespace: company.team\n{dedent(body).strip()}\ntasks:\n{indent(dedent(tasks).strip(), '  ')}\n"
+
+
+def spelled(text: str) -> str:
+    """`text` with `type: core.x.Y` spelled out, and `<name>` as a task of that id that logs."""
+    named = re.sub(r"<([\w-]+)>", rf"{{id: \1, type: {LOG}, message: hi}}", text)
+    return named.replace("type: core.", "type: io.kestra.plugin.core.")
 
 
 def parsed(source: str) -> ParsedFlow:

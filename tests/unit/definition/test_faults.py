@@ -1,11 +1,13 @@
 """What is wrong inside a record is told in words for people, with the place and the nearest name."""
 
+# ruff: noqa: E501 - a case a line
+
 from __future__ import annotations
 
 import pytest
+from tests.unit.definition.sources import LOG, flow, problems, told
 
 from penstock.definition.faults import nearest
-from tests.unit.definition.sources import LOG, flow, problems, told
 
 
 @pytest.mark.parametrize(
