@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from tests.e2e.house import House
 from tests.e2e.secret_forms import PLAIN, leaks
 
@@ -21,15 +20,15 @@ tasks: [{id: t, type: io.kestra.plugin.core.flow.Sleep, duration: PT0S}]
 EXCEPTIONS = {
     "key_values": (
         "a key-value pair holds the value it was set to: others read it by `kv()`",
-        f"{{type: io.kestra.plugin.core.kv.Set, id: t, key: k, value: \"{SECRET}\"}}",
+        f'{{type: io.kestra.plugin.core.kv.Set, id: t, key: k, value: "{SECRET}"}}',
     ),
     "execution_contexts": (
         "an input of another type than SECRET is kept as it was given, the child could not use it otherwise",
-        f"{{type: io.kestra.plugin.core.flow.Subflow, id: t, namespace: e2e, flowId: child, wait: true, inputs: {{plain: \"{SECRET}\"}}}}",
+        f'{{type: io.kestra.plugin.core.flow.Subflow, id: t, namespace: e2e, flowId: child, wait: true, inputs: {{plain: "{SECRET}"}}}}',
     ),
     "storage": (
         "a file has the content that the task writes",
-        f"{{type: io.kestra.plugin.core.storage.Write, id: t, content: \"{SECRET}\"}}",
+        f'{{type: io.kestra.plugin.core.storage.Write, id: t, content: "{SECRET}"}}',
     ),
 }
 

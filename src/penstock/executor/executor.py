@@ -165,6 +165,7 @@ class Executor:
             if not items and self._stopping:
                 return
             self._work(items)
+            del items  # results hold outputs, and the next command may be long in coming
 
     def _take(self) -> list[_Item | Entries]:
         """What has arrived, and the timers that are due; waits until there is something."""
@@ -294,7 +295,9 @@ class Executor:
         """A new execution; started twice it is the same as once."""
         if self._residents.exists(command.execution_id):
             return
-        execution = command.execution
+        # Copies: should the commit be refused, the command is obeyed again, and must be as it came.
+        execution, context = _fresh(command.execution), msgspec.structs.replace(command.context)
+        command = msgspec.structs.replace(command, execution=execution, context=context)
         plan = self._parts.plan_of(execution.tenant_id, execution.namespace, execution.flow_id, execution.flow_revision)
         state = ExecutionState(plan, execution, command.context)
         self._residents.add(state)
@@ -565,6 +568,13 @@ def _refuse(reply: Reply | None, error: Exception) -> None:
 def _copy(execution: Execution) -> Execution:
     """A copy of a head that nobody changes any more."""
     return msgspec.structs.replace(execution, histories=list(execution.histories))
+
+
+def _fresh(execution: Execution) -> Execution:
+    """A copy of the head of an execution that is about to start, which steps may change."""
+    scope = execution.scope
+    scope = msgspec.structs.replace(scope, ready=list(scope.ready), tally=dict(scope.tally))
+    return msgspec.structs.replace(execution, histories=list(execution.histories), scope=scope)
 
 
 _SPECIAL: dict[type, Callable[..., None]] = {

@@ -109,6 +109,7 @@ class Worker:
             with self._lock:
                 self._idle -= 1
             self._perform(job)
+            del job  # it holds what its templates see, and the next one may be long in coming
             with self._lock:
                 self._idle += 1
         with self._lock:
