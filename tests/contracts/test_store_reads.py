@@ -270,6 +270,7 @@ def test_runs_by_owner_parent_and_state(looped):
     assert ids(runs("e1", owner="i0")) == ["inner", "t0"]
     assert ids(runs("e1", owner=None)) == ["loop", "inner", "t0", "t1"]
     assert ids(runs("e1", owner=None, parent_id="i0")) == ["inner", "t0"]
+    assert ids(runs("e1", owner=None, parent_id="")) == ["loop"]
     assert ids(runs("e1", owner=None, states=["FAILED", "KILLED"])) == ["t0"]
     assert ids(runs("e1", iterations=True)) == ["i0", "i1", "i2"]
     assert ids(runs("e1", iterations=True, owner=None)) == ["i0", "i1", "i2", "i0-0"]

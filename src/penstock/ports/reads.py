@@ -120,7 +120,8 @@ class Reads(Protocol):
         size: int | None = None,
     ) -> Page[TaskRun]:
         """Task runs in order of creation: those visible to `owner` ("" the execution itself, None all of them),
-        optionally children of one parent and in given states; `iterations` asks for Loop iterations instead.
+        optionally children of one parent ("": those that have none) and in given states; `iterations` asks for Loop
+        iterations instead.
         """
         ...
 

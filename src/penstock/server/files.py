@@ -16,7 +16,6 @@ from penstock.errors import NotFound, Unprocessable
 from penstock.model.execution import Execution
 from penstock.ports.blob_paths import (
     SCHEME,
-    execution_of,
     execution_prefix,
     flow_states_prefix,
     namespace_states_prefix,
@@ -63,12 +62,20 @@ class ExecutionFileRoutes:
         path = path_of(uri)
         if path.startswith(tuple(f"{folder}/" for folder in _folders(own))):
             return uri
-        folder = execution_of(uri)
-        other = self._owner(names["tenant"], folder.execution_id) if folder is not None else None
-        if other is None or not path.startswith(f"{_folders(other)[0]}/"):
+        other = self._other(names["tenant"], path)
+        if other is None:
             raise Unprocessable(f"Illegal argument: Invalid path, it is not of execution `{own.id}`: `{uri}`")
         place = request.url.path.replace(f"/executions/{names['id']}/", f"/executions/{other.id}/")
         return RedirectResponse(f"{place}?{request.url.query}", 307)
+
+    def _other(self, tenant: str, path: str) -> Execution | None:
+        """The execution that a file belongs to. A namespace may have a part `executions` too, so all are tried."""
+        names = path.split("/")
+        for place in range(len(names) - 1):
+            found = self._owner(tenant, names[place + 1]) if names[place] == "executions" else None
+            if found is not None and path.startswith(f"{_folders(found)[0]}/"):
+                return found
+        return None
 
     def _owner(self, tenant: str, execution_id: str) -> Execution | None:
         """The execution of an id, which may also be that of a Loop iteration."""

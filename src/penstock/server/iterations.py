@@ -76,7 +76,7 @@ class Iterations:
     ) -> Page[TaskRun]:
         """Children of the task run or iteration `path`, or of the top: task runs, or a Loop's iterations."""
         if path is None:
-            return self._reads.runs(execution_id, owner="", states=states, page=page, size=size)
+            return self._reads.runs(execution_id, owner="", parent_id="", states=states, page=page, size=size)
         below = self._reads.runs(
             execution_id, owner=None, parent_id=path, states=states, iterations=True, page=page, size=size
         )

@@ -83,7 +83,7 @@ class MemoryReads:
             return (
                 (run.kind is RunKind.ITERATION) is iterations
                 and owner in (None, run.owner)
-                and parent_id in (None, run.parent_id)
+                and parent_id in (None, run.parent_id or "")
                 and (not states or run.state.value in states)
             )
 

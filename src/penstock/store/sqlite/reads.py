@@ -95,7 +95,9 @@ class SqliteReads:
             # The index of owners knows no empty one; the second part tells SQLite that it may use it.
             parts.append("t.owner = ? AND t.owner <> ''" if owner else "t.owner = ?")
             parameters.append(owner)
-        if parent_id is not None:
+        if parent_id == "":
+            parts.append("t.parent_id IS NULL")
+        elif parent_id is not None:
             parts.append("t.parent_id = ?")
             parameters.append(parent_id)
         if states:
