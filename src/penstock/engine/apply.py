@@ -270,6 +270,10 @@ def _task_run_revived(state: ExecutionState, event: e.TaskRunRevived) -> None:
     run.orphaned = False
     if event.scope is not None:
         run.scope = event.scope
+    elif event.state is State.RESTARTED:
+        run.scope = None  # it begins anew
+        state.dag_done.pop(run.id, None)
+        state.values.pop(run.id, None)
     if event.ended_tasks and state.needs_dag_memory(run.id):
         state.dag_done[run.id] = set(event.ended_tasks)
     if run.state is event.state:

@@ -142,10 +142,14 @@ def _outputs_failed(draft: Draft, cause: str) -> None:
 
 
 def finish(draft: Draft, state: State) -> None:
+    """End the execution, unless it has ended already."""
+    if draft.state.execution.state not in TERMINATED:
+        reach_end(draft, state)
+
+
+def reach_end(draft: Draft, state: State) -> None:
     """Give the execution its terminal state, then run afterExecution, then close."""
     execution = draft.state.execution
-    if execution.state in TERMINATED:
-        return
     now = draft.moment.now
     draft.emit(e.ExecutionRetried(now) if state is State.RETRIED else e.ExecutionMoved(state, now))
     length = format_clock(execution.histories[-1].date - execution.histories[0].date)

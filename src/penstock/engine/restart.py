@@ -14,10 +14,9 @@ from penstock.engine import commands as c
 from penstock.engine import events as e
 from penstock.engine.apply import fresh
 from penstock.engine.draft import Draft
-from penstock.engine.lifecycle import set_out_again
+from penstock.engine.lifecycle import reach_end, set_out_again
 from penstock.engine.plan import Kind, Node, Plan
 from penstock.engine.runs import end_wait
-from penstock.engine.scopes import advance
 from penstock.errors import Conflict, Unprocessable
 from penstock.model.execution import (
     Attempt,
@@ -52,10 +51,14 @@ def restart(draft: Draft) -> None:
             f"Cannot restart execution: current state is '{execution.state}', expected terminated or paused."
         )
     runs = _all_runs(draft)
-    failed = [r for r in runs if r.state in (State.FAILED, State.PAUSED) and not _handler(draft.plan, r, runs)]
+    by_id = {r.id: r for r in runs}
+    failed = [
+        r for r in runs
+        if r.state in (State.FAILED, State.PAUSED) and r.task_id in draft.plan.by_id and not _handler(r, by_id)
+    ]  # fmt: skip
     if runs and not failed:
         raise Unprocessable("No task found to restart execution from!")
-    leaves = _leaves(draft.plan, failed)
+    leaves = _leaves(draft.plan, failed, by_id)
     _reopen(draft, runs, leaves, restarted=State.RESTARTED)
 
 
@@ -73,7 +76,7 @@ def change_task_run(draft: Draft, command: c.ChangeTaskRunState) -> None:
     chosen = next((r for r in runs if r.id == command.task_run_id), None)
     if chosen is None:
         raise Unprocessable(f"Task run id '{command.task_run_id}' not found in execution '{execution.id}'")
-    if _handler(draft.plan, chosen, runs):
+    if _handler(chosen, {r.id: r for r in runs}):
         raise Unprocessable(
             f"Task run '{chosen.id}' of {chosen.task_id} belongs to errors, finally or afterExecution: these run anew "
             "when the state of a task run of `tasks` is changed"
@@ -87,22 +90,17 @@ def _all_runs(draft: Draft) -> list[TaskRun]:
     return sorted(known.values(), key=lambda r: r.sequence)
 
 
-def _handler(plan: Plan, run: TaskRun, runs: Sequence[TaskRun]) -> bool:
+def _handler(run: TaskRun, by_id: Mapping[str, TaskRun]) -> bool:
     """Whether a task run belongs to errors, finally or afterExecution, at any depth."""
-    by_id = {r.id: r for r in runs}
-    current: TaskRun | None = run
-    while current is not None:
-        if current.branch is not Branch.TASKS:
-            return True
-        current = by_id.get(current.parent_id or "")
-    return False
+    return any(r.branch is not Branch.TASKS for r in _line(run, by_id))
 
 
-def _leaves(plan: Plan, failed: Sequence[TaskRun]) -> list[TaskRun]:
+def _leaves(plan: Plan, failed: Sequence[TaskRun], by_id: Mapping[str, TaskRun]) -> list[TaskRun]:
     """The failed task runs that begin anew: the deepest ones, or the block that is restarted as a whole."""
-    parents = {r.parent_id for r in failed if r.parent_id}
     whole = {r.id for r in failed if _kind(plan, r) in _WHOLE}
-    return [r for r in failed if r.parent_id not in whole and (r.id in whole or r.id not in parents)]
+    own = [r for r in failed if not any(a.id in whole for a in _line(r, by_id)[1:])]
+    above = {a.id for r in own for a in _line(r, by_id)[1:]}
+    return [r for r in own if r.id in whole or r.id not in above]
 
 
 def _kind(plan: Plan, run: TaskRun) -> Kind:
@@ -128,14 +126,15 @@ def _reopen(draft: Draft, runs: Sequence[TaskRun], leaves: Sequence[TaskRun], *,
     kept = [r for r in runs if r.id not in removed]
     assumed = dict.fromkeys(restarting, restarted) if restarted in TERMINATED else {}
     active = restarting - assumed.keys()
-    root = rebuilt_scope(draft.plan.root, None, kept, active, alive, assumed)
-    if restarted is State.CANCELLED:
-        _cancel(draft, leaves[0], root, now)
-        return
-    draft.emit(e.ExecutionReopened(root))
+    going_on = {} if restarted is State.CANCELLED else alive
+    draft.emit(e.ExecutionReopened(rebuilt_scope(draft.plan.root, None, kept, active, going_on, assumed)))
     draft.emit(e.AttemptNumberRaised())
     labels = merge_labels(draft.state.context.labels, [Label("system.restarted", "true")])
     draft.emit(e.LabelsSet(labels))
+    if restarted is State.CANCELLED:
+        _bring_back(draft, leaves[0], restarted, now)
+        reach_end(draft, State.CANCELLED)
+        return
     draft.emit(e.ExecutionMoved(State.RESTARTED, now))
     for run in sorted(alive.values(), key=lambda r: r.sequence):
         node = _node(draft.plan, run)
@@ -164,12 +163,6 @@ def _over(run: TaskRun, active: set[str], alive: Mapping[str, TaskRun], assumed:
     if run.id in assumed:
         return True
     return run.state in TERMINATED and run.id not in active and run.id not in alive
-
-
-def _cancel(draft: Draft, run: TaskRun, root: Scope, now: datetime) -> None:
-    draft.emit(e.TaskRunRevived(run, State.CANCELLED, now))
-    draft.emit(e.ExecutionMoved(State.CANCELLED, now))
-    draft.later(advance, "")
 
 
 def _bring_back(draft: Draft, run: TaskRun, restarted: State, now: datetime) -> None:
