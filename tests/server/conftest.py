@@ -8,7 +8,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-
 from tests.live import LiveServer
 
 SHARED = Path(os.environ.get("PENSTOCK_SHARED", str(Path(__file__).resolve().parents[3] / "shared")))

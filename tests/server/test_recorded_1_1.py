@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
-
 from tests.server.conftest import SHARED
 from tests.server.recorded.replaying import Recording, Replaying, flows_of, logged_in, recordings
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-
 from tests.live import LiveServer
 from tests.server.recorded.comparing import Comparing
 
