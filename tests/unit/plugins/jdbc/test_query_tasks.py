@@ -8,6 +8,7 @@ import io
 import sqlite3
 import sys
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -22,6 +23,8 @@ from penstock.model.state import State
 from penstock.plugin.registry import PluginRegistry
 from penstock.plugin.rows import read_ion
 from penstock.plugins.jdbc import index
+from penstock.plugins.jdbc.duckdb import DuckDbSession
+from penstock.plugins.jdbc.sqlite import SqliteSession
 from penstock.testing.task_desk import TaskDesk
 from penstock.worker.trigger_runner import TriggerPlace, TriggerRunner
 
@@ -238,15 +241,26 @@ def test_duckdb_reads_input_files_and_gives_output_files(desk: TaskDesk) -> None
 # --- ends --------------------------------------------------------------------------------------------------------------
 
 
-def test_a_kill_interrupts_the_statement(desk: TaskDesk, kind: str) -> None:
-    endless = {
-        "sqlite": "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT count(*) FROM r",
-        "duckdb": "SELECT sum(a.range * b.range % 7) FROM range(100000000) a, range(100000000) b",
-    }[kind]
-    task = desk.task(f"io.kestra.plugin.jdbc.{kind}.Query", sql=endless, timeout="PT0.3S")
-    result = desk.run(task)
-    assert result.state is State.FAILED
-    assert "Timeout" in (result.error or "")
+ENDLESS = {
+    "sqlite": "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT count(*) FROM r",
+    "duckdb": "SELECT sum(a.range * b.range % 7) FROM range(100000000) a, range(100000000) b",
+}
+
+
+def test_a_timeout_ends_the_task(desk: TaskDesk, kind: str) -> None:
+    assert "Timeout" in error(desk, f"{kind}.Query", sql=ENDLESS[kind], timeout="PT0.3S")
+
+
+def test_an_interrupt_ends_the_statement(kind: str, tmp_path: Path) -> None:
+    session = SqliteSession(None) if kind == "sqlite" else DuckDbSession(":memory:", tmp_path, file=None, options={})
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(session.execute, ENDLESS[kind], {})
+        while not running.done():
+            session.interrupt()
+        with pytest.raises(Exception, match=r"(?i)interrupt"):
+            running.result()
+    session.close()
+    session.interrupt()
 
 
 def test_a_missing_driver_is_named_with_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
