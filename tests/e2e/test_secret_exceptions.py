@@ -24,7 +24,8 @@ EXCEPTIONS = {
     ),
     "execution_contexts": (
         "an input of another type than SECRET is kept as it was given, the child could not use it otherwise",
-        f'{{type: io.kestra.plugin.core.flow.Subflow, id: t, namespace: e2e, flowId: child, wait: true, inputs: {{plain: "{SECRET}"}}}}',
+        f"{{type: io.kestra.plugin.core.flow.Subflow, id: t, namespace: e2e, flowId: child, wait: true, "
+        f'inputs: {{plain: "{SECRET}"}}}}',
     ),
     "storage": (
         "a file has the content that the task writes",
