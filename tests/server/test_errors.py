@@ -110,7 +110,7 @@ BODIES = [
 ]
 
 
-async def test_garbage_is_never_an_internal_error(client: httpx.Client, routes: list[tuple[str, str]]) -> None:
+def test_garbage_is_never_an_internal_error(client: httpx.Client, routes: list[tuple[str, str]]) -> None:
     """Each route with names of nothing, and each body; a 5xx would be our fault."""
     wrong: list[str] = []
     for method, path in routes:

@@ -172,7 +172,8 @@ def test_a_path_outside_is_refused(client: httpx.Client, path: str, status: int)
 def test_inputs_are_checked_without_a_start(client: httpx.Client) -> None:
     before = client.get("/executions/search", params={"size": 1}).json()["total"]
     body = client.post(f"/executions/{NAMESPACE}/hello/validate", files={"name": (None, "Eve")}).json()
-    assert [(i["input"]["id"], i.get("value"), i["isDefault"]) for i in body["inputs"]][0] == ("name", "Eve", False)
+    name = body["inputs"][0]
+    assert (name["input"]["id"], name["value"], name["isDefault"]) == ("name", "Eve", False)
     assert client.get("/executions/search", params={"size": 1}).json()["total"] == before
 
 
