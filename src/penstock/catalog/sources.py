@@ -30,19 +30,6 @@ def is_same_source(one: str, other: str) -> bool:
     return _without_revision(one) == _without_revision(other)
 
 
-def shown(parsed: ParsedFlow, *, draft: bool = False) -> dict[str, object]:
-    """A flow as the API shows it: as written, with labels as a list and inputs with all their properties."""
-    flow = parsed.flow
-    document = {name: value for name, value in parsed.document.items() if value is not None}
-    if flow.labels:
-        document["labels"] = [{"key": label.key, "value": label.value} for label in flow.labels]
-    else:
-        document.pop("labels", None)
-    if flow.inputs:
-        document["inputs"] = [one.model_dump(mode="json", by_alias=True, exclude_none=True) for one in flow.inputs]
-    return {**document, "disabled": flow.disabled, "deleted": False, "draft": draft}
-
-
 def _without_revision(source: str) -> str:
     return _REVISION.sub("", source)
 
@@ -105,6 +92,8 @@ def row_of(tenant: str, source: str, parse: Callable[[str], ParsedFlow], *, draf
             draft=True,
             error=str(fault),
         )
+    from penstock.definition.flow_json import flow_json
+
     flow = parsed.flow
     return FlowRow(
         tenant_id=tenant,
@@ -112,7 +101,7 @@ def row_of(tenant: str, source: str, parse: Callable[[str], ParsedFlow], *, draf
         id=flow.id,
         revision=0,
         source=source,
-        document=shown(parsed, draft=draft),
+        document=flow_json(parsed, draft=draft),
         updated=now,
         labels={label.key: label.value for label in flow.labels or ()},
         disabled=bool(flow.disabled),
