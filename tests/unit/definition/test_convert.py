@@ -407,6 +407,27 @@ def test_a_trigger_with_one_condition_that_has_no_form_stays_whole() -> None:
     ]
 
 
+def test_maps_in_one_line_stay_in_one_line() -> None:
+    becomes(
+        f"""
+        inputs: [{{id: a, type: BOOLEAN, defaults: true, required: false}}]
+        tasks:
+          - {{id: e, type: io.kestra.plugin.core.debug.Echo, format: hello}}
+          - {{id: l, type: io.kestra.plugin.core.flow.ForEach, values: [a], tasks: [{{id: t, type: a.B, runIf: x}}]}}
+        triggers:
+          - {{id: t, type: io.kestra.plugin.core.trigger.Schedule, cron: "@daily", conditions: [{{type: {CORE}Weekend}}]}}
+        """,
+        """
+        inputs: [{id: a, type: BOOL, defaults: true}]
+        tasks:
+          - {id: e, type: io.kestra.plugin.core.log.Log, message: hello}
+          - {id: l, type: io.kestra.plugin.core.flow.Loop, concurrencyLimit: 1, values: [a], tasks: [{id: t, type: a.B, runIf: x}]}
+        triggers:
+          - {id: t, type: io.kestra.plugin.core.trigger.Schedule, cron: "@daily", when: "{{ isWeekend(trigger.date) }}"}
+        """,
+    )
+
+
 def test_what_needs_a_person_is_named_with_its_line() -> None:
     done = converted("""
         tasks:

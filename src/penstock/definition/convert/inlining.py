@@ -55,9 +55,12 @@ def _filled(source: Source, node: yaml.MappingNode, value: Mapping[str, object])
             continue
         inner = value[name]
         if isinstance(inner, Mapping | list):
-            yield from _replaced(source, entry.value, inner) or _differences(source, entry.value, inner)
+            if _is_of_kind(entry.value, inner):
+                yield from _differences(source, entry.value, inner)
+            else:
+                yield source.put_value(node, entry, inner)
         elif _scalar_differs(entry.value, inner):
-            yield source.put_value(entry, inner)
+            yield source.put_value(node, entry, inner)
     lacking = {name: inner for name, inner in value.items() if name not in found and not merged}
     if lacking and found:
         # the values of a plugin stand below its type, those of a map inside it at its end
@@ -65,14 +68,11 @@ def _filled(source: Source, node: yaml.MappingNode, value: Mapping[str, object])
         yield source.insert_after(node, place, lacking)
 
 
-def _replaced(source: Source, node: yaml.Node, value: object) -> list[Edit]:
-    """A forced list or map where the plugin has something of another kind or length."""
-    same = isinstance(node, yaml.MappingNode) if isinstance(value, Mapping) else isinstance(node, yaml.SequenceNode)
-    if same and (isinstance(value, Mapping) or len(node.value) == len(value)):  # type: ignore[arg-type]
-        return []
-    return [
-        Edit(node.start_mark.index, source.end(node), yaml.dump(value, default_flow_style=True, width=10_000).strip())
-    ]
+def _is_of_kind(node: yaml.Node, value: object) -> bool:
+    """Whether a node can be gone through side by side with `value`: both maps, or lists of one length."""
+    if isinstance(value, Mapping):
+        return isinstance(node, yaml.MappingNode)
+    return isinstance(node, yaml.SequenceNode) and isinstance(value, list) and len(node.value) == len(value)
 
 
 def _scalar_differs(node: yaml.Node, value: object) -> bool:

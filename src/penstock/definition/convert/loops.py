@@ -162,14 +162,22 @@ def _tell_unclear(source: Source, scalar: yaml.ScalarNode, changed: str, notes: 
 
 
 def _tell_outside_reads(source: Source, loops: Sequence[Plugin], notes: Notes) -> None:
+    """Each read of an output from outside of a loop that its task lies in, one note for each such loop."""
+    if not loops or source.root is None:
+        return
+    around_task: dict[str, list[Plugin]] = {}
+    around_text: dict[int, set[int]] = {}
     for loop in loops:
-        ids, own = _ids_inside(loop), {id(scalar) for scalar in scalars(_wrapped(loop))}
-        for scalar in scalars(source.root) if source.root is not None else ():
-            if id(scalar) in own:
-                continue
-            for name in sorted(outputs_read(source.raw(scalar)) & ids):
+        for name in _ids_inside(loop):
+            around_task.setdefault(name, []).append(loop)
+        for scalar in scalars(_wrapped(loop)):
+            around_text.setdefault(id(scalar), set()).add(id(loop))
+    for scalar in scalars(source.root):
+        inside = around_text.get(id(scalar), set())
+        for name in sorted(outputs_read(source.raw(scalar)) & around_task.keys()):
+            for loop in (one for one in around_task[name] if id(one) not in inside):
                 notes.tell(
                     scalar,
-                    f"`outputs.{name}` is read outside of the loop `{loop.id}`: declare it under "
-                    f"`outputs` of the loop and read `loopOutputs(outputs.{loop.id}.outputs, '<output id>')`",
+                    f"`outputs.{name}` is read outside of the loop `{loop.id}`: declare it under `outputs` of the loop and "
+                    f"read `loopOutputs(outputs.{loop.id}.outputs, '<output id>')`",
                 )

@@ -63,10 +63,9 @@ def _of_type(source: Source, plugin: Plugin, notes: Notes) -> Iterator[Edit]:
             yield source.drop(plugin.node, found["delay"])
     elif plugin.type == CORE + "execution.Exit" and text_of(plugin.get("state")) == "CANCELED":
         yield source.put(found["state"].value, "CANCELLED")
-    elif plugin.type == CORE + "debug.Echo":
+    elif plugin.type == CORE + "debug.Echo" and "format" in found:
         yield source.put(found["type"].value, CORE + "log.Log")
-        if "format" in found:
-            yield source.rename(found["format"], "message")
+        yield source.rename(found["format"], "message")
     elif plugin.type == CORE + "trigger.Schedule" and "backfill" in found:
         notes.tell(found["backfill"].key, "`backfill` is gone: start one with the API or the UI")
         yield source.drop(plugin.node, found["backfill"])
@@ -109,7 +108,7 @@ def _routing(source: Source, owner: yaml.Node | None) -> Iterator[Edit]:
     inside = entries(group.value)
     yield source.rename(group, "workerSelector")
     key = inside.get("key")
-    if key is not None:
+    if key is not None and isinstance(key.value, yaml.ScalarNode):
         yield source.rename(key, "tags")
         yield source.put(key.value, f"[{source.raw(key.value)}]")
     if "fallback" not in inside and inside:

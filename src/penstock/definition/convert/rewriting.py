@@ -9,6 +9,7 @@ import yaml
 
 from penstock.definition.yaml_source import Path
 
+_WIDE = 1_000_000
 _LOADER = getattr(yaml, "CLoader", yaml.Loader)
 
 
@@ -66,15 +67,16 @@ class Source:
         """Another text for a scalar or a flow collection."""
         return Edit(node.start_mark.index, self.end(node), text)
 
-    def put_value(self, entry: Entry, value: object) -> Edit:
+    def put_value(self, owner: yaml.MappingNode, entry: Entry, value: object) -> Edit:
         """Another value for an entry, whatever it was."""
-        indent = entry.key.start_mark.column
-        written = dump({str(entry.key.value): value}, indent).strip()
-        return Edit(entry.key.start_mark.index, self.end(entry.value), written)
+        return self.replace(owner, entry, {str(entry.key.value): value})
 
-    def replace(self, entry: Entry, values: Mapping[str, object]) -> Edit:
+    def replace(self, owner: yaml.MappingNode, entry: Entry, values: Mapping[str, object]) -> Edit:
         """Other entries in the place of one."""
-        written = dump(values, entry.key.start_mark.column).strip()
+        if not values:
+            return self.drop(owner, entry)
+        indent = entry.key.start_mark.column
+        written = _in_a_line(values) if owner.flow_style else dump(values, indent).strip()
         return Edit(entry.key.start_mark.index, self.end(entry.value), written)
 
     def drop(self, owner: yaml.MappingNode, entry: Entry) -> Edit:
@@ -99,8 +101,7 @@ class Source:
         """New entries behind one."""
         end = self.end(entry.value)
         if owner.flow_style:
-            inner = yaml.dump(dict(values), Dumper=_Dumper, default_flow_style=True, width=10_000, sort_keys=False)
-            return Edit(end, end, ", " + inner.strip()[1:-1])
+            return Edit(end, end, f", {_in_a_line(values)}")
         line = self._line_end(end)
         before = "" if self.text[:line].endswith("\n") else "\n"
         return Edit(line, line, before + dump(values, owner.start_mark.column))
@@ -228,6 +229,14 @@ _Dumper.add_representer(str, _represent_text)
 
 def dump(values: Mapping[str, object], indent: int) -> str:
     """Entries of a map as lines, each indented, with a line break at the end."""
-    text = yaml.dump(dict(values), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10_000)
+    text = yaml.dump(dict(values), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=_WIDE)
     margin = " " * indent
     return "".join(margin + line if line.strip() else line for line in text.splitlines(keepends=True))
+
+
+def _in_a_line(values: Mapping[str, object]) -> str:
+    """Entries as they stand between the braces of a flow map."""
+    text = yaml.dump(
+        dict(values), Dumper=_Dumper, default_flow_style=True, width=_WIDE, sort_keys=False, allow_unicode=True
+    )
+    return text.strip()[1:-1]

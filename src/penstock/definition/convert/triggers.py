@@ -228,6 +228,6 @@ def _rewritten(source: Source, trigger: Plugin, old: list[Entry], asked: _Asked)
     present = trigger.entries.get("when")
     if present is not None:
         yield source.drop(trigger.node, present)
-    yield source.replace(old[0], values)
+    yield source.replace(trigger.node, old[0], values)
     for entry in old[1:]:
         yield source.drop(trigger.node, entry)
