@@ -160,6 +160,27 @@ def test_no_file_shows_anything(told: Told) -> None:
     } == {}
 
 
+def test_a_trigger_hands_on_nothing(server: str, tmp_path: Path) -> None:
+    """What a polling trigger found, its state and its lines: the answer echoes the secret that it was asked with."""
+    with House(tmp_path, env=ENV) as house:
+        fired = threading.Event()
+        house.app.feed.on_change(lambda change: fired.set() if change.closed else None)
+        house.save(f"""
+id: polled
+namespace: e2e
+tasks: [{{id: t, type: io.kestra.plugin.core.log.Log, message: "b {{{{ trigger.body }}}}"}}]
+triggers:
+  - id: p
+    type: io.kestra.plugin.core.http.Trigger
+    uri: "{server}/echo/{{{{ secret('PLAIN') }}}}"
+    interval: PT1S
+""")
+        assert fired.wait(30)
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert b"/echo/******" in b"".join(path.read_bytes() for path in files)
+    assert [leaks(path.read_bytes()) for path in files if leaks(path.read_bytes())] == []
+
+
 def test_the_server_did_get_the_secrets(told: Told) -> None:
     """Masking is for what we keep: what a task sends goes out as it is."""
     heard = "\n".join(Echo.heard)

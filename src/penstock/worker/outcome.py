@@ -124,11 +124,6 @@ def changed_texts(value: object, change: Callable[[str], str]) -> object:
     return value
 
 
-def plain_texts(value: object) -> object:
-    """`value` with marked secrets as ordinary texts, unmasked: for what the system itself goes on with."""
-    return changed_texts(value, str)
-
-
 def _changed_child(child: ChildRun, change: Callable[[str], str]) -> ChildRun:
     outputs = {name: changed_texts(value, change) for name, value in (child.outputs or {}).items()}
     return ChildRun(run=child.run, outputs=outputs or None)

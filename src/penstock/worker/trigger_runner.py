@@ -23,7 +23,7 @@ from penstock.worker.equipment import Equipment
 from penstock.worker.files import RunFiles
 from penstock.worker.lines import AttemptLog
 from penstock.worker.loop import TaskLoop
-from penstock.worker.outcome import message_of, plain_texts
+from penstock.worker.outcome import changed_texts, message_of
 
 Emit = Callable[[Mapping[str, object]], object]
 Ended = Callable[[BaseException | None], None]
@@ -83,7 +83,7 @@ class TriggerRunner:
             spent = self._equipment.now() - begun
             context.logger.trace(f"Type {_simple(trigger)} completed in {format_duration(spent)}")
             self._finish(context)
-        return None if result is None else {str(name): plain_texts(value) for name, value in result.items()}
+        return None if result is None else _shown(result, context)
 
     def _finish(self, context: TriggerContext) -> None:
         logs = context.logger.take()
@@ -202,7 +202,7 @@ class _Stream:
         for event in stream:
             if self._context.killed:
                 return
-            self._emit({str(name): plain_texts(value) for name, value in event.items()})
+            self._emit(_shown(event, self._context))
 
     async def _hand_on_async(self, stream: AsyncIterator[Mapping[str, object]]) -> None:
         import asyncio
@@ -213,8 +213,12 @@ class _Stream:
         async for event in stream:
             if self._context.killed:
                 return
-            shown = {str(name): plain_texts(value) for name, value in event.items()}
-            await loop.run_in_executor(None, self._emit, shown)
+            await loop.run_in_executor(None, self._emit, _shown(event, self._context))
+
+
+def _shown(event: Mapping[str, object], context: TriggerContext) -> dict[str, object]:
+    """What the execution is told of an event: it is kept with it, so that secrets are masked as in outputs."""
+    return {str(name): changed_texts(value, context.secrets.mask) for name, value in event.items()}
 
 
 def _known(problem: Exception) -> Exception:
