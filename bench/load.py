@@ -98,7 +98,8 @@ class Tally:
 async def drive(options: argparse.Namespace) -> Tally:
     """Send for the time asked."""
     body = b'{"hello": "world"}' if options.body else b""
-    head = f"POST {options.path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    kind = "Content-Type: application/json\r\n" if body else ""
+    head = f"POST {options.path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{kind}Content-Length: {len(body)}\r\n\r\n"
     tally = Tally(head.encode() + body, paced=options.rate > 0)
     loop = asyncio.get_running_loop()
     opened = [
