@@ -36,12 +36,12 @@ from penstock.server.outputs import OutputRoutes
 from penstock.server.plugins import PluginRoutes
 from penstock.server.secrets import SecretRoutes
 from penstock.server.services import Services
-from penstock.server.tenancy import MainTenant
+from penstock.server.tenancy import TENANT, MainTenant
 from penstock.server.triggers import TriggerRoutes
 from penstock.server.triggers_bulk import TriggerBulkRoutes
 from penstock.server.webhooks import WebhookRoutes
 
-_BASE = "/api/v1/"
+_BASE = f"/api/v1/{TENANT}/"
 
 
 class ResourceRoute(BaseRoute):
@@ -57,7 +57,7 @@ class ResourceRoute(BaseRoute):
     def _router(self, scope: Scope) -> Router | None:
         if scope["type"] != "http" or not scope["path"].startswith(_BASE):
             return None
-        return self._resources.get(scope["path"][len(_BASE) :].partition("/")[2].partition("/")[0])
+        return self._resources.get(scope["path"][len(_BASE) :].partition("/")[0])
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         router = self._router(scope)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import get_args
 
-from pydantic import BaseModel, PydanticUserError
+from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from penstock.definition.schema import ROOTS, schema_of_type
 from penstock.errors import MissingExtra, NotFound
+from penstock.model.inputs import InputBase
 from penstock.server.asked import flag
 from penstock.server.filters import paging
-from penstock.server.replies import json_reply, offload
+from penstock.server.replies import encode, json_of_bytes, json_reply, offload
 from penstock.server.services import Services
 from penstock.server.shapes import Json, page_json
 
@@ -25,6 +28,7 @@ class PluginRoutes:
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._schemas: dict[str, bytes] = {}
 
     def routes(self) -> list[Route]:
         """Their addresses; fixed words come before type names."""
@@ -36,6 +40,9 @@ class PluginRoutes:
             Route(f"{base}/icons", self.icons),
             Route(f"{base}/icons/groups", self.icons),
             Route(f"{base}/schemas/{{type}}", self.schema),
+            Route(f"{base}/properties/{{type}}", self.schema),
+            Route(f"{base}/inputs", self.inputs),
+            Route(f"{base}/inputs/{{type}}", self.input),
             Route(f"{base}/{{cls}}", self.describe),
             Route(f"{base}/{{cls}}/versions", self.versions),
             Route(f"{base}/{{cls}}/versions/{{version}}", self.describe),
@@ -83,11 +90,32 @@ class PluginRoutes:
         return json_reply({})
 
     async def schema(self, request: Request) -> Response:
-        """The JSON schema of a root of the language (`flow`, `task`, `trigger` …)."""
-        found = await offload(self._services.schema, request.path_params["type"])
+        """The JSON schema of a part of the language (`flow`, `task`, `trigger` …), made once."""
+        root = request.path_params["type"].lower()
+        if root not in self._schemas:
+            self._schemas[root] = await offload(self._schema, root)
+        body = self._schemas[root]
+        if flag(request.query_params, "arrayOf"):
+            body = b'{"type":"array","items":' + body + b"}"
+        return json_of_bytes(body)
+
+    def _schema(self, root: str) -> bytes:
+        found = self._services.schema(root)
+        if found is None:
+            raise NotFound(f"there is no schema of `{root}`, expected one of: {', '.join(ROOTS)}")
+        return encode(found)
+
+    async def inputs(self, request: Request) -> Response:
+        """Every type of input."""
+        return json_reply([{"type": name, "cls": cls.__name__} for name, cls in _inputs()])
+
+    async def input(self, request: Request) -> Response:
+        """Documentation and schema of one type of input."""
+        wanted = request.path_params["type"].upper()
+        found = next((cls for name, cls in _inputs() if name == wanted), None)
         if found is None:
             raise NotFound("Not Found")
-        return json_reply({"type": "array", "items": found} if flag(request.query_params, "arrayOf") else found)
+        return json_reply(described(wanted, found))
 
     async def describe(self, request: Request) -> Response:
         """Documentation and schema of one type."""
@@ -129,12 +157,14 @@ def described(name: str, cls: type) -> Json:
 
 
 def _schema(cls: type) -> Json:
-    if not issubclass(cls, BaseModel):
-        return {"type": "object", "properties": {}}
-    try:
-        return cls.model_json_schema(by_alias=True)
-    except PydanticUserError:
-        return {"type": "object", "properties": {}}
+    return schema_of_type(cls) if issubclass(cls, BaseModel) else {"type": "object", "properties": {}}
+
+
+def _inputs() -> Iterator[tuple[str, type[BaseModel]]]:
+    """The name and the class of every type of input."""
+    for cls in InputBase.__subclasses__():
+        for name in get_args(cls.model_fields["type"].annotation) if "type" in cls.model_fields else ():
+            yield str(name), cls
 
 
 def _outputs(cls: type) -> Json:

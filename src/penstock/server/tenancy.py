@@ -8,6 +8,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from penstock.server.errors import problem
 
 TENANT = "main"
+INSTANCE = frozenset({"plugins", "configs", "login", "logout", "setup", "me", "pebble", "notifications"})
+"""Words below `/api/v1/` that are no tenant: what belongs to the whole instance."""
+
 _BASE = "/api/v1/"
 
 
@@ -26,7 +29,7 @@ class MainTenant:
                 first, _, rest = path[len(_BASE) :].partition("/")
                 if first in self._resources:
                     scope = {**scope, "path": f"{_BASE}{TENANT}/{path[len(_BASE) :]}", "asked": path}
-                elif rest.partition("/")[0] in self._resources:
+                elif first not in INSTANCE and rest.partition("/")[0] in self._resources:
                     message = f"Bad Request: Tenant must be '{TENANT}' for OSS version"
                     refusal = problem(Request(scope), 400, "bad-request", title="Bad Request", message=message)
                     await refusal(scope, receive, send)
