@@ -34,6 +34,15 @@ def dag(count):
     return _flow(f"  - id: d\n    type: {CORE}flow.Dag\n    tasks:\n" + "\n".join(lines))
 
 
+def dag_fan(count):
+    """One task that all others wait for, and one that waits for all of them."""
+    lines = [f"      - task: {_log('first')}"]
+    names = [f"t{n:05}" for n in range(count)]
+    lines += [f"      - task: {_log(name)}\n        dependsOn: [first]" for name in names]
+    lines.append(f"      - task: {_log('last')}\n        dependsOn: [{', '.join(names)}]")
+    return _flow(f"  - id: d\n    type: {CORE}flow.Dag\n    concurrent: 4\n    tasks:\n" + "\n".join(lines))
+
+
 def _values(count):
     return "[" + ", ".join(f'"v{n:05}"' for n in range(count)) + "]"
 
@@ -52,7 +61,7 @@ def loop(count):
     )
 
 
-SHAPES = {shape.__name__: shape for shape in (sequential, parallel, dag, for_each, loop)}
+SHAPES = {shape.__name__: shape for shape in (sequential, parallel, dag, dag_fan, for_each, loop)}
 
 
 def result_of(job, now):

@@ -54,9 +54,17 @@ class Rows:
         numbers = counting(1)
         self.executor = Executor(
             Parts(
-                journal=self.store.journal, blobs=blobs, dispatch=self.desk, feed=LocalFeed(), plan_of=lambda *_: plan,
-                launch_child=None, clock=self.clock, new_id=lambda: f"run{next(numbers):07}", random=random.random,
-                around=Surroundings(), keeper=OutputKeeper(blobs),
+                journal=self.store.journal,
+                blobs=blobs,
+                dispatch=self.desk,
+                feed=LocalFeed(),
+                plan_of=lambda *_: plan,
+                launch_child=None,
+                clock=self.clock,
+                new_id=lambda: f"run{next(numbers):07}",
+                random=random.random,
+                around=Surroundings(),
+                keeper=OutputKeeper(blobs),
             )  # fmt: skip
         )
         now = self.clock.now()

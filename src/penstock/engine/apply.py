@@ -135,6 +135,8 @@ def _task_run_created(state: ExecutionState, event: e.TaskRunCreated) -> None:
         _tally_ended(state, run)
         return
     parent = run.parent_id or ""
+    if parent in state.dags and run.branch is Branch.TASKS:
+        state.dags[parent].begun(state.plan.by_id[run.task_id])
     state.children.setdefault(parent, {})[run.id] = None
     if state.counts_in_parent(run):
         _count_in(state, run)
@@ -184,6 +186,8 @@ def _count_out(state: ExecutionState, run: TaskRun, final: State) -> None:
             scope.failed = True
     if state.needs_dag_memory(parent_id):
         state.dag_done.setdefault(parent_id, set()).add(run.task_id)
+        if parent_id in state.dags and run.branch is Branch.TASKS:
+            state.dags[parent_id].ended(state.plan.by_id[run.task_id])
 
 
 def _move(state: ExecutionState, run: TaskRun, new: State, at: Any) -> None:
@@ -254,7 +258,7 @@ def _task_run_removed(state: ExecutionState, event: e.TaskRunRemoved) -> None:
         state.touched.removed_runs.append(event.run_id)
     state.children.pop(event.run_id, None)
     state.values.pop(event.run_id, None)
-    state.dag_done.pop(event.run_id, None)
+    state.forget_dag(event.run_id)
     if run is None:
         return
     _hold(state, run.state, State.SUCCESS)
@@ -272,9 +276,10 @@ def _task_run_revived(state: ExecutionState, event: e.TaskRunRevived) -> None:
         run.scope = event.scope
     elif event.state is State.RESTARTED:
         run.scope = None  # it begins anew
-        state.dag_done.pop(run.id, None)
+        state.forget_dag(run.id)
         state.values.pop(run.id, None)
-    if event.ended_tasks and state.needs_dag_memory(run.id):
+    if event.scope is not None and state.needs_dag_memory(run.id):
+        state.forget_dag(run.id)
         state.dag_done[run.id] = set(event.ended_tasks)
     if run.state is event.state:
         _touch(state, run)

@@ -251,16 +251,7 @@ def _rebuild_place(node: Node, scope: Scope, children: Sequence[TaskRun], over: 
         return
     if node.kind is Kind.DAG:
         started = {r.task_id for r in children}
-        done = {r.task_id for r in over}
-        roots = [n.id for n in node.lists["roots"]]
-        scope.cursor = sum(1 for task_id in roots if task_id in started)
-        scope.ready = [
-            (0, child.index)
-            for child in node.lists["tasks"]
-            if child.depends
-            and child.id not in started
-            and all(node.lists["tasks"][d].id in done for d in child.depends)
-        ]
+        scope.cursor = sum(1 for child in node.lists["roots"] if child.id in started)
         return
     scope.cursor = len(children)
 

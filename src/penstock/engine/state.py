@@ -6,6 +6,7 @@ noted here, so that a commit writes just that.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 
 from penstock.engine.plan import Kind, Node, Plan
@@ -21,6 +22,35 @@ class LoopValueList:
     def __init__(self, values: list[str], keys: list[str] | None = None) -> None:
         self.values = values
         self.keys = keys
+
+
+class DagMemory:
+    """What a live Dag knows of its tasks: how many each still waits for, and which are free to start.
+
+    It follows from what has ended and what has begun, so it is never stored: a step writes the same few bytes whether
+    one task or ten thousand are waiting.
+    """
+
+    __slots__ = ("_left", "ready")
+
+    def __init__(self, node: Node, done: set[str], begun: set[str]) -> None:
+        children = node.lists["tasks"]
+        self._left = [sum(children[d].id not in done for d in child.depends) for child in children]
+        self.ready = deque(
+            child.index for child in children if child.depends and not self._left[child.index] and child.id not in begun
+        )
+
+    def ended(self, child: Node) -> None:
+        """A task has ended: those that waited for it alone are free."""
+        for index in child.dependents:
+            self._left[index] -= 1
+            if not self._left[index]:
+                self.ready.append(index)
+
+    def begun(self, child: Node) -> None:
+        """A task has its task run."""
+        if self.ready and self.ready[0] == child.index:
+            self.ready.popleft()
 
 
 class Touched:
@@ -53,7 +83,7 @@ class ExecutionState:
 
     runs: live task runs by id (and ended ones until the next `forget`).
     children: ids of the not terminated children by parent id ("" for the top), whatever their branch.
-    dag_done: for Dags, the ids of the tasks that have ended, by the Dag's run id.
+    dag_done: for Dags, the ids of the tasks that have ended, by the Dag's run id; dags: what follows from them.
     values: for live loops, their values by run id.
     recent: outputs by place, of this step and a bounded number before it: what templates ask for most.
     """
@@ -63,6 +93,7 @@ class ExecutionState:
         "children",
         "context",
         "dag_done",
+        "dags",
         "execution",
         "plan",
         "recent",
@@ -78,6 +109,7 @@ class ExecutionState:
         self.runs: dict[str, TaskRun] = {}
         self.children: dict[str, dict[str, None]] = {}
         self.dag_done: dict[str, set[str]] = {}
+        self.dags: dict[str, DagMemory] = {}
         self.values: dict[str, LoopValueList] = {}
         self.recent: dict[tuple[str, str, tuple[str, ...]], Mapping[str, object]] = {}
         self.touched = Touched()
@@ -129,11 +161,25 @@ class ExecutionState:
         for run_id in ended:
             if self.runs.pop(run_id, None) is not None:
                 self.children.pop(run_id, None)
-                self.dag_done.pop(run_id, None)
+                self.forget_dag(run_id)
                 self.values.pop(run_id, None)
         self.touched = Touched()
         while len(self.recent) > 64:
             del self.recent[next(iter(self.recent))]
+
+    def dag(self, run_id: str) -> DagMemory:
+        """What a live Dag knows, worked out when it is first asked for."""
+        found = self.dags.get(run_id)
+        if found is None:
+            done = self.dag_done.get(run_id, set())
+            begun = done | {self.runs[child_id].task_id for child_id in self.children.get(run_id, ())}
+            found = self.dags[run_id] = DagMemory(self.node_at(run_id), done, begun)
+        return found
+
+    def forget_dag(self, run_id: str) -> None:
+        """A Dag has ended, or begins anew."""
+        self.dag_done.pop(run_id, None)
+        self.dags.pop(run_id, None)
 
     def needs_dag_memory(self, run_id: str) -> bool:
         """Whether the scope is a Dag, which must know which of its tasks have ended."""

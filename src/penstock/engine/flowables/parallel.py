@@ -64,7 +64,8 @@ class ParallelBehaviour(SequentialBehaviour):
 class DagBehaviour(ParallelBehaviour):
     """Like Parallel, for children whose dependencies have all ended, in whatever state.
 
-    The cursor goes over the children without dependencies, `ready` holds those that have become free since.
+    The cursor goes over the children without dependencies; those that have become free since are in the state's memory of
+    the Dag.
     """
 
     def grow(self, draft: Draft, run_id: str, node: Node, scope: Scope) -> None:
@@ -77,21 +78,6 @@ class DagBehaviour(ParallelBehaviour):
 
     def _start_ready(self, draft: Draft, run_id: str, node: Node, scope: Scope) -> None:
         children = node.lists["tasks"]
-        waiting = scope.ready
-        started = 0
-        while started < len(waiting) and room(scope, scope.active) and not scope.failed and draft.may_start(node):
-            create_run(draft, children[waiting[started][1]], run_id, branch=Branch.TASKS)
-            started += 1
-        if started:
-            draft.emit(e.ReadySet(run_id, waiting[started:]))
-
-    def child_ended(self, draft: Draft, run_id: str, node: Node, child: TaskRun) -> None:
-        children = node.lists["tasks"]
-        ended = draft.state.dag_done.get(run_id, set())
-        freed = [
-            (0, index)
-            for index in draft.state.plan.by_id[child.task_id].dependents
-            if all(children[d].id in ended for d in children[index].depends)
-        ]
-        if freed:
-            draft.emit(e.ReadySet(run_id, [*draft.state.scope_at(run_id).ready, *freed]))
+        ready = draft.state.dag(run_id).ready
+        while ready and room(scope, scope.active) and not scope.failed and draft.may_start(node):
+            create_run(draft, children[ready[0]], run_id, branch=Branch.TASKS)
