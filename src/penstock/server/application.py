@@ -33,6 +33,7 @@ from penstock.server.metrics import MetricRoutes
 from penstock.server.namespace_files import NamespaceFileRoutes
 from penstock.server.namespaces import NamespaceRoutes
 from penstock.server.outputs import OutputRoutes
+from penstock.server.pages import PageRoutes
 from penstock.server.plugins import PluginRoutes
 from penstock.server.secrets import SecretRoutes
 from penstock.server.services import Services
@@ -127,6 +128,7 @@ def create_app(services: Services) -> Starlette:
         *InstanceRoutes(services).routes(),
         *PluginRoutes(services).routes(),
         *LoginRoutes(door).routes(),
+        *PageRoutes(services.ui).routes(),
     ]
     return Starlette(
         routes=routes,

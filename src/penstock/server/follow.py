@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from penstock.clock import monotonic
 from penstock.errors import NotFound
 from penstock.model.execution import Execution
 from penstock.model.state import TERMINATED
@@ -26,6 +27,8 @@ _PATIENCE = 10.0
 """Seconds that an unknown execution may take to appear, as in Kestra."""
 _PACE = 0.2
 """Seconds between two whole executions on one stream: changes in between are told by the next one."""
+_SHARE = 10
+"""A long execution is told so seldom that making it takes a tenth of the time."""
 _RELATED = 1000
 
 
@@ -99,14 +102,16 @@ class FollowRoutes:
             yield event("start", {"id": head.id, "originalId": head.original_id})
             ended = head.closed
             while True:
+                began = monotonic()
                 body = await offload(self._executions.full, tenant, head.id)
+                pause = max(_PACE, _SHARE * (monotonic() - began))
                 yield b"id: " + (b"end" if ended else b"progress") + b"\ndata: " + body + b"\n\n"
                 if ended:
                     return
                 while (change := await news.next(_PING)) is None:
                     yield b": ping\n\n"
                 if not change.closed:
-                    await asyncio.sleep(_PACE)
+                    await asyncio.sleep(pause)
                 ended = news.latest(change).closed
         finally:
             news.stop()

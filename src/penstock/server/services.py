@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 from penstock.catalog.flows import FlowShelf
@@ -127,6 +128,7 @@ class Services:
     plugin_names: Callable[[], list[str]] = lambda: []
     plugin_class: Callable[[str], type | None] = lambda _: None
     schema: Callable[[str], dict[str, object] | None] = lambda _: None
+    ui: Path | None = None
     url: str = "http://localhost:8080/"
     uuid: str = ""
     version: str = "2.0.0"
