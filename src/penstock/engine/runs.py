@@ -146,8 +146,9 @@ def begin(draft: Draft, run: TaskRun, node: Node) -> None:
         return
     now = draft.moment.now
     draft.emit(e.TaskRunMoved(run.id, State.RUNNING, now))
-    attempt = Attempt(state=State.RUNNING, histories=[run.histories[0], StateChange(State.RUNNING, now)])
-    draft.emit(e.AttemptAdded(run.id, attempt))
+    if not run.attempts or run.attempts[-1].state in TERMINATED:  # a restarted wait goes on with the attempt it has
+        attempt = Attempt(state=State.RUNNING, histories=[run.histories[0], StateChange(State.RUNNING, now)])
+        draft.emit(e.AttemptAdded(run.id, attempt))
     if node.kind in (Kind.PAUSE, Kind.APPROVAL):
         draft.later(_prepare_held, run.id)
         return
