@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, get_args
@@ -53,16 +53,21 @@ class Fault:
     """Where the value stands whose alternatives were tried; None outside of unions."""
 
 
-def faults_of(error: ValidationError, cls: type[BaseModel], data: object) -> list[Fault]:
-    """The faults of `data`, which is no `cls`, with paths as they are written in the source."""
+Resolve = Callable[[str], type | None]
+
+
+def faults_of(error: ValidationError, cls: type[BaseModel], data: object, resolve: Resolve) -> list[Fault]:
+    """The faults of `data`, which is no `cls`, with paths as they are written in the source.
+
+    `resolve` finds the classes of types inside the record, such as a task runner's.
+    """
     found: list[Fault] = []
     for raw in error.errors(include_url=False):
         path, branch = _located(data, raw)
-        nested = (raw.get("ctx") or {}).get("error")
-        if isinstance(nested, ValidationError):
-            found += _nested(nested, path, _at(data, path))
+        if raw["type"] == "extra_forbidden":
+            found.append(_unknown_property(path, known_at(cls, path[:-1], data, resolve)))
             continue
-        found += _told(raw, path, branch, cls)
+        found += _told(raw, path, branch)
     return _without_alternatives(found)
 
 
@@ -92,15 +97,19 @@ def written_names(cls: type[BaseModel]) -> Iterator[str]:
         yield from (str(choice) for choice in getattr(field.validation_alias, "choices", ()))
 
 
-def record_at(cls: type[BaseModel], path: Sequence[str | int]) -> list[type[BaseModel]]:
-    """The records that may stand at `path` below a `cls`."""
+def known_at(cls: type[BaseModel], path: Path, data: object, resolve: Resolve) -> list[str]:
+    """The properties that the records at `path` below a `cls` may have."""
     records = [cls]
     for part in path:
-        if isinstance(part, int):
-            continue
-        inner = [_annotation(record, part) for record in records]
-        records = [found for annotation in inner if annotation is not None for found in _records(annotation)]
-    return records
+        data = _child(data, part)
+        if isinstance(part, str):
+            inner = [_annotation(record, part) for record in records]
+            records = [found for annotation in inner if annotation is not None for found in _records(annotation)]
+        own = data.get("type") if isinstance(data, Mapping) else None
+        named = resolve(own) if isinstance(own, str) and "." in own else None
+        if named is not None and issubclass(named, BaseModel):
+            records = [named]
+    return sorted({name for record in records for name in known_names(record)})
 
 
 def nearest(name: str, known: Iterable[str], *, cutoff: float = 0.7) -> str | None:
@@ -157,27 +166,11 @@ def _child(value: object, part: str | int) -> object:
     return _ABSENT
 
 
-def _at(data: object, path: Path) -> object:
-    for part in path:
-        data = _child(data, part)
-    return data
-
-
-def _nested(error: ValidationError, path: Path, data: object) -> Iterator[Fault]:
-    """Faults of a record that was made inside a validator, such as a task runner."""
-    for raw in error.errors(include_url=False):
-        inner, branch = _located(data, raw)
-        for fault in _told(raw, inner, branch, None):
-            yield Fault((*path, *fault.path), fault.message, fault.suggestion, fault.expected)
-
-
-def _told(raw: Any, path: Path, branch: Path | None, cls: type[BaseModel] | None) -> Iterator[Fault]:
+def _told(raw: Any, path: Path, branch: Path | None) -> Iterator[Fault]:
     kind, value, context = raw["type"], raw["input"], raw.get("ctx") or {}
     if kind == "is_instance_of":
         kind = "list_type" if context.get("class") == "Sequence" else "model_type"
-    if kind == "extra_forbidden":
-        yield _unknown_property(path, cls)
-    elif kind == "missing":
+    if kind == "missing":
         yield Fault(path, "must not be null", branch=branch)
     elif value is None and kind in _EXPECTED:
         yield Fault(path, "must not be null", expected=_EXPECTED[kind], branch=branch)
@@ -194,11 +187,10 @@ def _told(raw: Any, path: Path, branch: Path | None, cls: type[BaseModel] | None
         yield Fault(path, _sized(kind, context, value) or str(raw["msg"]), branch=branch)
 
 
-def _unknown_property(path: Path, cls: type[BaseModel] | None) -> Fault:
+def _unknown_property(path: Path, known: Sequence[str]) -> Fault:
     name = str(path[-1])
-    known = [n for record in record_at(cls, path[:-1]) for n in known_names(record)] if cls is not None else []
     close = nearest(name, known)
-    listed = f", known are: {', '.join(sorted(set(known)))}" if known and close is None else ""
+    listed = f", known are: {', '.join(known)}" if known and close is None else ""
     return Fault(path, f'Unrecognized field "{name}"{listed}', close)
 
 

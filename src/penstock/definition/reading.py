@@ -147,7 +147,7 @@ class Reader:
             better = mended(error, ready)
             if better is not None:
                 return self._record(cls, better, path)
-            for fault in faults_of(error, cls, ready):
+            for fault in faults_of(error, cls, ready, self._found):
                 self._fault(cls, fault, path, broken=broken)
             return None
 
@@ -164,12 +164,18 @@ class Reader:
             fault = self._of_type(fault)
         self.report(fault.message, (*path, *fault.path), fault.suggestion)
 
+    def _found(self, name: str) -> type | None:
+        try:
+            return find_type(name, self._types)
+        except MissingExtra:
+            return None
+
     def _of_type(self, fault: Fault) -> Fault:
         """A fault of a type inside a task, such as a task runner's, with the name that was probably meant."""
         name = fault.message.removeprefix("Invalid type:").split()[0].rstrip(",")
         if "." not in name:
             return fault
-        if self._types.resolve(name) is not None:
+        if self._found(name) is not None:
             return replace(fault, message=fault.message.partition(", did you mean")[0])
         return replace(fault, message=f"Invalid type: {name}", suggestion=nearest_type(name, self._types))
 

@@ -51,6 +51,7 @@ def test_faults_of_tasks(tasks: str, expected: str | None) -> None:
     [
         ("labels: 5", "labels: expected a list, found `5`"),
         ("labels: [{key: a}]", "labels[0].value: must not be null"),
+        ("concurrency: {limit: 1, behavior: }", "concurrency.behavior: expected one of QUEUE, CANCEL, FAIL, found nothing"),
         ("concurrency: {limit: 0}", "concurrency.limit: must be at least 1, found `0`"),
         ("concurrency: {limit: 1, behavior: WAIT}", "concurrency.behavior: expected one of QUEUE, CANCEL, FAIL, found `WAIT`"),
         ("quotas: [{duration: PT1H, limit: 0}]", "quotas[0].limit: must be more than 0, found `0`"),
@@ -135,6 +136,15 @@ def test_an_unknown_property_names_the_nearest_one() -> None:
     assert "interval" in three.message
 
 
+def test_names_are_those_of_the_record_at_the_place() -> None:
+    (one,) = problems(flow("inputs: [{id: a, type: INT, maxx: 1}]"))
+    assert (one.path, one.suggestion) == ("inputs[0].maxx", "max")
+    runner = "{type: io.kestra.plugin.scripts.runner.docker.Docker, pullPolic: NEVER}"
+    task = "{id: t, type: io.kestra.plugin.scripts.shell.Commands, commands: [a], taskRunner: %s}"
+    (two,) = problems(flow(tasks=f"- {task % runner}"))
+    assert (two.path, two.suggestion) == ("tasks[0].taskRunner.pullPolic", "pullPolicy")
+
+
 def test_names_of_python_are_no_properties() -> None:
     assert [p.suggestion for p in problems(flow("after_execution: []"))] == ["afterExecution"]
     tasks = f"- {{id: t, type: {LOG}, message: x, run_if: 'true', retry: {{type: constant, interval: PT1S, max_attempts: 1}}}}"
@@ -164,7 +174,7 @@ def test_words_are_read_in_any_case_and_truth_values_as_texts() -> None:
         "inputs: [{id: a, type: string}, {id: b, type: Select, values: [x]}]\n"
         "triggers: [{id: s, type: io.kestra.plugin.core.trigger.Flow, states: [success, Canceled]}]",
         tasks=f"- {{id: t, type: {LOG}, message: x, level: warn, logLevel: debug, runIf: false, description: true}}",
-    )
+    ).replace("{id: a, type: string}", "{id: a, type: string, dependsOn: {inputs: [b], condition: true}}")
     assert told(source) == []
 
 
