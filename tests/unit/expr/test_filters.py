@@ -7,7 +7,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
-from conftest import make_context
+from expr_contexts import make_context
 
 from penstock.expr import EvaluationError, compile_template
 from penstock.expr.decimal_format import format_number

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from conftest import make_context
+from expr_contexts import make_context
 
 from penstock.errors import NotFound, StoreUnavailable
 from penstock.expr import EvaluationError, ExpressionError, Secret, compile_template

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from conftest import make_context
+from expr_contexts import make_context
 
 from penstock.expr import ExpressionError, Limits, compile_template
 from penstock.expr.frame import Frame

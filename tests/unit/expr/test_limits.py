@@ -7,7 +7,7 @@ import time
 import tracemalloc
 
 import pytest
-from conftest import make_context
+from expr_contexts import make_context
 
 from penstock.expr import ExpressionError, LimitReached, Limits, RenderContext, compile_template
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import make_context
+from expr_contexts import make_context
 
 from penstock.expr import ExpressionError, Secret, compile_template
 

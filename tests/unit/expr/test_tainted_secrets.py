@@ -7,7 +7,7 @@ import shlex
 from urllib.parse import quote, quote_plus
 
 import pytest
-from conftest import make_context
+from expr_contexts import make_context
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from uuid import UUID
 
 import pytest
-from conftest import make_context
+from expr_contexts import make_context
 
 from penstock.expr import (
     EvaluationError,
