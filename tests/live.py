@@ -24,7 +24,9 @@ def free_port() -> int:
 class LiveServer:
     """Started on entering, ended on leaving; `kill` and `start` again model a crash."""
 
-    def __init__(self, home: Path, *, env: Mapping[str, str] | None = None, options: tuple[str, ...] = ("--no-auth",)) -> None:
+    def __init__(
+        self, home: Path, *, env: Mapping[str, str] | None = None, options: tuple[str, ...] = ("--no-auth",)
+    ) -> None:
         self.home = home
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"

@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from tests.live import LiveServer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,13 +42,24 @@ def template_files() -> list[Path]:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory):
     home = tmp_path_factory.mktemp("home")
-    with LiveServer(home, env={"ENV_CONFORMANCE": "conformance-env", "SECRET_CONFORMANCE": "Y29uZm9ybWFuY2Utc2VjcmV0"}) as live:
+    with LiveServer(
+        home, env={"ENV_CONFORMANCE": "conformance-env", "SECRET_CONFORMANCE": "Y29uZm9ybWFuY2Utc2VjcmV0"}
+    ) as live:
         yield live
 
 
 @pytest.mark.parametrize("folder", case_folders(), ids=lambda p: p.name)
 def test_cases(server: LiveServer, folder: Path) -> None:
-    command = [sys.executable, str(SHARED / "run.py"), "--base-url", server.url, "--cases", str(folder), "--parallel", "8"]
+    command = [
+        sys.executable,
+        str(SHARED / "run.py"),
+        "--base-url",
+        server.url,
+        "--cases",
+        str(folder),
+        "--parallel",
+        "8",
+    ]
     for name in HAVE:
         command += ["--have", name]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -30,7 +30,9 @@ def server(tmp_path):
 
 def settled(server):
     """Whether no execution is under way."""
-    with_states = "&".join(f"filters[state][IN]={s}" for s in ("CREATED,RUNNING,PAUSED,RETRYING,RESTARTED,KILLING,QUEUED",))
+    with_states = "&".join(
+        f"filters[state][IN]={s}" for s in ("CREATED,RUNNING,PAUSED,RETRYING,RESTARTED,KILLING,QUEUED",)
+    )
     try:
         status, answer = server.ask("GET", f"/api/v1/main/executions/search?size=1&{with_states}")
     except OSError:
@@ -56,7 +58,7 @@ def test_kills_lose_nothing_and_count_nothing_twice(server):
     until(lambda: settled(server), 300, "the end of all executions")
     assert server.stop() == 0
     figures = check(server, load)
-    print(json.dumps(figures))  # noqa: T201
+    print(json.dumps(figures))
 
 
 def check(server, load):
@@ -95,7 +97,9 @@ def _story(store, execution):
     """What happened to an execution that did not end well."""
     with store.journal._readers.connection() as connection:
         lines = [str(row) for row in connection.execute("SELECT * FROM logs") if execution.id in str(row)]
-    runs = [f"{r.task_id}[{r.iteration}]: {[str(h.state) for h in r.histories]}" for r in store.journal.runs(execution.id)]
+    runs = [
+        f"{r.task_id}[{r.iteration}]: {[str(h.state) for h in r.histories]}" for r in store.journal.runs(execution.id)
+    ]
     return f"{execution.flow_id} {execution.id} ended {execution.state}: {runs} {lines[-5:]}"
 
 

@@ -65,18 +65,25 @@ class Rows:
                 random=random.random,
                 around=Surroundings(),
                 keeper=OutputKeeper(blobs),
-            )  # fmt: skip
+            )
         )
         now = self.clock.now()
         self.start = c.StartExecution(
             execution_id="execution",
             execution=Execution(
-                id="execution", tenant_id="main", namespace=flow.namespace, flow_id=flow.id, flow_revision=1,
-                state=State.CREATED, histories=[StateChange(State.CREATED, now)], scope=Scope(), original_id="execution",
+                id="execution",
+                tenant_id="main",
+                namespace=flow.namespace,
+                flow_id=flow.id,
+                flow_revision=1,
+                state=State.CREATED,
+                histories=[StateChange(State.CREATED, now)],
+                scope=Scope(),
+                original_id="execution",
                 metadata=Metadata(1, now),
             ),
             context=ExecutionContext(inputs={"big": "x" * 50_000}),
-        )  # fmt: skip
+        )
 
     def commit(self, command):
         counters = self.store.counters

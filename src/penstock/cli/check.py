@@ -74,9 +74,7 @@ def evaluate_text(expression: str, variables: str) -> int:
     clock = SystemClock()
     try:
         seen = msgspec.json.decode(variables, type=dict[str, object])
-        context = RenderContext(
-            seen, now=clock.now, random=random.random, new_id=new_id, monotonic=monotonic
-        )
+        context = RenderContext(seen, now=clock.now, random=random.random, new_id=new_id, monotonic=monotonic)
         print(compile_template(expression).render(context))
     except msgspec.DecodeError as error:
         print(f"penstock: --vars is no JSON map: {error}", file=sys.stderr)

@@ -52,9 +52,7 @@ def show(value: object) -> None:
 
 
 @flows.command("push")
-def push_flow(
-    file: Annotated[Path, typer.Argument(exists=True)], server: Url = _URL, user: User = None
-) -> None:
+def push_flow(file: Annotated[Path, typer.Argument(exists=True)], server: Url = _URL, user: User = None) -> None:
     """Create a flow, or a new revision of it."""
     from penstock.definition import load_yaml
 
@@ -65,7 +63,9 @@ def push_flow(
         raise typer.Exit(2)
     options = {"content": source.encode(), "headers": {"Content-Type": "application/x-yaml"}}
     place = f"/flows/{head['namespace']}/{head['id']}"
-    found = call("GET", server, user, "/flows/search", params={"filters[namespace][EQUALS]": head["namespace"], "size": 1000})
+    found = call(
+        "GET", server, user, "/flows/search", params={"filters[namespace][EQUALS]": head["namespace"], "size": 1000}
+    )
     known = any(one["id"] == head["id"] for one in found["results"])
     saved = call("PUT", server, user, place, **options) if known else call("POST", server, user, "/flows", **options)
     print(f"{saved['namespace']}.{saved['id']} revision {saved['revision']}")
@@ -95,7 +95,9 @@ def delete_flow(namespace: str, flow: str, server: Url = _URL, user: User = None
 def start_execution(
     namespace: str,
     flow: str,
-    inputs: Annotated[list[str] | None, typer.Option("-i", "--input", help="An input as id=value; @FILE uploads.")] = None,
+    inputs: Annotated[
+        list[str] | None, typer.Option("-i", "--input", help="An input as id=value; @FILE uploads.")
+    ] = None,
     wait: bool = False,
     server: Url = _URL,
     user: User = None,
@@ -129,7 +131,9 @@ def list_executions(
     if state:
         params["filters[state][IN]"] = state
     for one in call("GET", server, user, "/executions/search", params=params)["results"]:
-        print(f"{one['id']}  {one['state']['current']:9}  {one['namespace']}.{one['flowId']}  {one['state']['startDate']}")
+        print(
+            f"{one['id']}  {one['state']['current']:9}  {one['namespace']}.{one['flowId']}  {one['state']['startDate']}"
+        )
 
 
 @executions.command("logs")

@@ -25,12 +25,16 @@ FlowFile = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A f
 @app.command()
 def run(
     flow: FlowFile,
-    inputs: Annotated[list[str] | None, typer.Option("-i", "--input", help="An input as id=value; @FILE reads a file.")] = None,
+    inputs: Annotated[
+        list[str] | None, typer.Option("-i", "--input", help="An input as id=value; @FILE reads a file.")
+    ] = None,
     labels: Annotated[list[str] | None, typer.Option("-l", "--label", help="A label as key:value.")] = None,
     watch: Annotated[bool, typer.Option(help="Show the tree of task runs while it grows.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the execution as JSON, nothing else.")] = False,
     home: Annotated[str | None, typer.Option(help="Keep everything here; without it nothing is kept.")] = None,
-    also: Annotated[list[Path] | None, typer.Option("--with", help="Another flow file that this one may start.")] = None,
+    also: Annotated[
+        list[Path] | None, typer.Option("--with", help="Another flow file that this one may start.")
+    ] = None,
 ) -> None:
     """Run a flow file in this process, without a server. Exit code: 0 SUCCESS or WARNING, 1 any other end, 2 bad input."""
     from penstock.cli.run import run_flow
@@ -52,9 +56,7 @@ def validate(
 
 
 @app.command()
-def convert(
-    flow: FlowFile, to: Annotated[str, typer.Option(help="The dialect to convert to.")] = "2.0"
-) -> None:
+def convert(flow: FlowFile, to: Annotated[str, typer.Option(help="The dialect to convert to.")] = "2.0") -> None:
     """Print what would change to bring a flow from the 1.x dialect to 2.0, and what is left to a person."""
     from penstock.cli.check import convert_file
 

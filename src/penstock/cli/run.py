@@ -67,7 +67,14 @@ def _run(
 
 
 def _start(
-    app: App, path: Path, inputs: Sequence[str], *, labels: Sequence[str], also: Sequence[Path], quiet: bool, watch: bool
+    app: App,
+    path: Path,
+    inputs: Sequence[str],
+    *,
+    labels: Sequence[str],
+    also: Sequence[Path],
+    quiet: bool,
+    watch: bool,
 ) -> str:
     """Save the flows, start the one, wait for its end; the id of its execution."""
     for other in also:

@@ -13,7 +13,7 @@ from penstock.definition.type_index import CORE_ALIASES
 from penstock.definition.yaml_source import Path
 
 _CORE = "io.kestra.plugin.core."
-_OLD = "io.kestra.core."
+_OLD = tuple(f"io.kestra.core.{part}." for part in ("tasks", "models.conditions", "models.triggers", "models.tasks"))
 _KESTRA = "io.kestra.plugin.kestra."
 
 

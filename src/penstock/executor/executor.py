@@ -310,7 +310,7 @@ class Executor:
             return
         try:
             start, warnings = self._parts.launch_child(state, run, launch)
-        except PenstockError as error:
+        except (PenstockError, ValueError) as error:
             self._follow.append((refused(state, launch, error), None))
             return
         gathering.batch.logs.append(created_line(state, run, start.execution, now))

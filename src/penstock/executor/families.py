@@ -15,7 +15,6 @@ from penstock.engine.plan import Kind, Plan
 from penstock.engine.restart import Replayed, replay
 from penstock.engine.state import ExecutionState
 from penstock.engine.variables import variables_of
-from penstock.errors import PenstockError
 from penstock.expr import ExpressionError, render_value
 from penstock.model.entries import LogEntry
 from penstock.model.execution import Execution, ExecutionContext, TaskRun
@@ -72,7 +71,7 @@ def line(parent: ExecutionState, run: TaskRun, level: LogLevel, message: str, no
     )
 
 
-def refused(parent: ExecutionState, launch: Launch, error: PenstockError) -> c.ChildRefused:
+def refused(parent: ExecutionState, launch: Launch, error: Exception) -> c.ChildRefused:
     """The command that fails the task run whose child could not be made."""
     return c.ChildRefused(execution_id=parent.execution.id, task_run_id=launch.task_run_id, stamp=0, reason=str(error))
 

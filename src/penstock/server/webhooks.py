@@ -7,6 +7,7 @@ than the work. One with conditions or inputs may look things up, so it goes to a
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import Mapping
 
 from starlette.requests import Request
@@ -35,6 +36,8 @@ class WebhookRoutes:
     def __init__(self, services: Services, executions: ExecutionRoutes) -> None:
         self._services = services
         self._executions = executions
+        login = services.login
+        self._own = base64.b64encode(f"{login.user}:{login.password}".encode()).decode() if login.enabled else ""
         self._plain: dict[int, tuple[Shelved, bool]] = {}
 
     def routes(self) -> list[Route]:
@@ -50,7 +53,11 @@ class WebhookRoutes:
         """Start the flow: 200 with the execution, 204 where a condition does not hold, with `wait` once it has ended."""
         names = request.path_params
         flow, key = FlowKey(names["tenant"], names["namespace"], names["flow"]), names["key"]
-        given = {"body": await body_of(request), "headers": _headers(request), "parameters": _parameters(request)}
+        given = {
+            "body": await body_of(request),
+            "headers": _headers(request, self._own),
+            "parameters": _parameters(request),
+        }
         if self._is_plain(flow):
             received = self._services.webhooks(flow, key, **given)
         else:
@@ -135,13 +142,22 @@ def _plain_text(outputs: Mapping[str, object]) -> str:
     return encode(outputs).decode()
 
 
-def _headers(request: Request) -> dict[str, list[str]]:
+def _headers(request: Request, own: str) -> dict[str, list[str]]:
     """Header names as most senders write them (`Content-Type`), each with all its values."""
     found: dict[str, list[str]] = {}
     for raw, value in request.scope["headers"]:
         name = "-".join(part.capitalize() for part in raw.decode("latin-1").split("-"))
         found.setdefault(name, []).append(value.decode("latin-1"))
+    if own:
+        _hide(found, own)
     return found
+
+
+def _hide(headers: dict[str, list[str]], own: str) -> None:
+    """Mask our own login: what a flow sees of a request is stored and shown. Other senders' credentials are theirs."""
+    for name in ("Authorization", "Cookie"):
+        if name in headers:
+            headers[name] = [value.replace(own, "***") for value in headers[name]]
 
 
 def _parameters(request: Request) -> dict[str, list[str]]:

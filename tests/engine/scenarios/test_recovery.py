@@ -48,7 +48,7 @@ def test_an_attempt_that_was_lost_is_tried_again():
 def test_a_loop_that_was_growing_goes_on():
     for kind in ("ForEach", "Loop"):
         story = Story(
-            f"tasks: [{{id: l, type: flow.{kind}, values: \"{{{{ range(1, 9) }}}}\", concurrencyLimit: 0, tasks: [{{id: t, {LOG}}}]}}]",
+            f'tasks: [{{id: l, type: flow.{kind}, values: "{{{{ range(1, 9) }}}}", concurrencyLimit: 0, tasks: [{{id: t, {LOG}}}]}}]',
             chunk=4,
         )
         story.start()
@@ -127,7 +127,9 @@ def test_outputs_of_an_iteration_are_asked_again():
 
 
 def test_split_and_merge_are_sent_again():
-    story = Story("tasks: [{id: i, type: flow.ForEachItem, items: 'kestra:///f', namespace: company.team, flowId: child}]")
+    story = Story(
+        "tasks: [{id: i, type: flow.ForEachItem, items: 'kestra:///f', namespace: company.team, flowId: child}]"
+    )
     story.archive.files["kestra:///splits"] = []
     story.start()
     story.crash()

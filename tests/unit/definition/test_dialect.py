@@ -112,8 +112,12 @@ def test_types_of_one_dialect() -> None:
         Dialect.V1,
         CORE + "condition.Expression",
     )
-    assert type_entry("io.kestra.core.nothing.Known") == (Dialect.V1, None)
+    assert type_entry("io.kestra.core.tasks.nothing.Known") == (Dialect.V1, None)
     assert type_entry("io.kestra.plugin.core.condition.ExpressionCondition") == (Dialect.V1, "`when`")
+
+
+def test_what_only_looks_old_belongs_to_both() -> None:
+    assert type_entry("io.kestra.core.models.assets.External") is None
 
 
 def test_what_is_no_flow_has_no_constructs() -> None:

@@ -139,7 +139,11 @@ class ItemSubflowsBehaviour(SequentialBehaviour):
         for name, rendered in values.items():
             assert isinstance(rendered, Mapping)
             index = int(name)
-            launch = launch_of(draft, run, node.task, rendered, child_id=f"{run.id}{index}", index=index)
+            try:
+                launch = launch_of(draft, run, node.task, rendered, child_id=f"{run.id}{index}", index=index)
+            except ValueError as error:
+                fail_run(draft, run, node, str(error))
+                return
             trigger = {**launch.trigger, "taskRunIteration": index}
             draft.decision.launches.append(msgspec.structs.replace(launch, trigger=trigger))
         scope = draft.state.scope_at(run.id)

@@ -8,7 +8,7 @@ from penstock.engine import events as e
 from penstock.engine.commands import ChildChanged
 from penstock.engine.draft import Draft, Launch
 from penstock.engine.flowables.sequential import SequentialBehaviour
-from penstock.engine.flowables.values import as_text
+from penstock.engine.flowables.values import as_text, shorten
 from penstock.engine.plan import Node
 from penstock.engine.results import end_attempt
 from penstock.engine.runs import end_run, fail_run
@@ -41,8 +41,13 @@ class SubflowBehaviour(SequentialBehaviour):
         assert isinstance(task, f.Subflow)
         restart = run.child_id if restarts_child(task) else None
         child_id = restart or draft.moment.new_id()
+        try:
+            launch = launch_of(draft, run, task, values, child_id=child_id, restart=restart)
+        except ValueError as error:
+            fail_run(draft, run, node, str(error))
+            return
         draft.emit(e.ChildLinked(run.id, child_id))
-        draft.decision.launches.append(launch_of(draft, run, task, values, child_id=child_id, restart=restart))
+        draft.decision.launches.append(launch)
 
     def child_changed(self, draft: Draft, run: TaskRun, node: Node, command: ChildChanged) -> None:
         """The child moved or ended."""
@@ -89,14 +94,17 @@ def launch_of(
     restart: str | None = None,
     index: int | None = None,
 ) -> Launch:
-    """What to start: the rendered properties, and what the child sees as its trigger (engine.md 9.3)."""
-    revision = values.get("revision")
+    """What to start: the rendered properties, and what the child sees as its trigger (engine.md 9.3).
+
+    Raises:
+        ValueError: a property is not what it must be.
+    """
     return Launch(
         task_run_id=run.id,
         child_id=child_id,
         namespace=str(values["namespace"]),
         flow_id=str(values["flowId"]),
-        revision=int(str(revision)) if revision is not None else None,
+        revision=_revision(values.get("revision")),
         inputs=_mapping(values.get("inputs")),
         labels=read_labels(values.get("labels")),
         inherit_labels=str(values.get("inheritLabels")).lower() == "true",
@@ -108,6 +116,15 @@ def launch_of(
         restart=restart,
         index=index,
     )
+
+
+def _revision(value: object) -> int | None:
+    if value is None or str(value).strip() == "":
+        return None
+    try:
+        return int(str(value))
+    except ValueError as error:
+        raise ValueError(f"revision must be a whole number, found `{shorten(value)}`") from error
 
 
 def trigger_variables(draft: Draft, run: TaskRun) -> dict[str, object]:
@@ -145,7 +162,7 @@ def read_labels(value: object) -> list[Label]:
     if isinstance(value, Mapping):
         return [Label(str(k), as_text(v)) for k, v in value.items() if v is not None]
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return [Label(str(x["key"]), as_text(x["value"])) for x in value if isinstance(x, Mapping)]
+        return [Label(str(x["key"]), as_text(x.get("value"))) for x in value if isinstance(x, Mapping) and "key" in x]
     return []
 
 

@@ -10,7 +10,7 @@ from penstock.engine import events as e
 from penstock.engine.draft import Draft
 from penstock.engine.flowables.sequential import SequentialBehaviour
 from penstock.engine.flowables.subflow import raw_labels
-from penstock.engine.flowables.values import as_text
+from penstock.engine.flowables.values import as_text, shorten
 from penstock.engine.kill import kill
 from penstock.engine.lifecycle import end_now
 from penstock.engine.plan import Node
@@ -94,10 +94,16 @@ def read_new_labels(value: object) -> list[Label]:
     if isinstance(value, Mapping):
         pairs = [(str(k), v) for k, v in value.items()]
     elif isinstance(value, Sequence):
-        pairs = [(str(entry["key"]), entry.get("value")) for entry in value]
+        pairs = [_pair(entry) for entry in value]
     else:
         raise ValueError("labels must be a map, a list of key and value, or their JSON")
     return [_label(key, text) for key, text in pairs]
+
+
+def _pair(entry: object) -> tuple[str, object]:
+    if not isinstance(entry, Mapping) or "key" not in entry:
+        raise ValueError(f"a label must be a map with key and value, found `{shorten(entry)}`")
+    return str(entry["key"]), entry.get("value")
 
 
 def _label(key: str, value: object) -> Label:
@@ -156,16 +162,26 @@ def _without(level: Mapping[str, object], path: list[str], whole: str, *, lenien
 
 
 def _map(value: object) -> Mapping[str, object]:
-    if isinstance(value, str):
-        value = msgspec.json.decode(value)
-    if not isinstance(value, Mapping):
-        raise ValueError("variables must be a map")
-    return value
+    found = _decoded(value)
+    if not isinstance(found, Mapping):
+        raise ValueError(f"variables must be a map or its JSON, found `{shorten(value)}`")
+    return found
+
+
+def _decoded(value: object) -> object:
+    """A text that holds JSON as what it says; anything else as it is."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return msgspec.json.decode(value)
+    except msgspec.DecodeError:
+        return value
 
 
 def _list(value: object) -> list[str]:
-    if isinstance(value, str):
-        value = msgspec.json.decode(value) if value.lstrip().startswith("[") else [value]
-    if not isinstance(value, Sequence):
-        raise ValueError("variables must be a list of names")
-    return [str(name) for name in value]
+    found = _decoded(value)
+    if isinstance(found, str):
+        return [found]
+    if not isinstance(found, Sequence):
+        raise ValueError(f"variables must be a list of names or its JSON, found `{shorten(value)}`")
+    return [str(name) for name in found]
