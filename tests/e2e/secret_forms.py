@@ -1,7 +1,5 @@
 """Ways in which a secret may come to light: what a flow does with it, how it ends, and what shows it was used."""
 
-# ruff: noqa: E501  (flows are easier to read in one line)
-
 from __future__ import annotations
 
 import base64

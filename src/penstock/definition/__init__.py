@@ -4,7 +4,7 @@ Both dialects become one model; the text is never rewritten. The room knows the 
 of executions, stores or servers.
 """
 
-from penstock.definition.parse import ParsedFlow, parse_document, parse_flow
+from penstock.definition.parse import ParsedFlow, parse_document, parse_flow, problems_of_part
 from penstock.definition.type_index import TypeIndex
 from penstock.definition.yaml_source import Document, load_document, load_documents, load_yaml
 
@@ -17,4 +17,5 @@ __all__ = [
     "load_yaml",
     "parse_document",
     "parse_flow",
+    "problems_of_part",
 ]

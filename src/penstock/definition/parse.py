@@ -14,8 +14,12 @@ from penstock.definition.type_index import TypeIndex
 from penstock.definition.warnings import deprecations_of, infos_of, warnings_of
 from penstock.definition.yaml_source import Document, load_document
 from penstock.errors import FlowInvalid, Problem
+from penstock.model.conditions import Condition
 from penstock.model.flow import Flow, PluginDefault
+from penstock.model.task import Task
+from penstock.model.triggers import Trigger
 
+_SECTIONS: dict[str, type] = {"TASKS": Task, "TRIGGERS": Trigger, "CONDITIONS": Condition}
 _IGNORED = ("extend",)
 """Keys that published flows carry for catalogues and that are no properties of a flow."""
 
@@ -66,6 +70,25 @@ def parse_document(document: Document, *, types: TypeIndex, defaults: Sequence[P
         list(infos_of(reader.draft, types)),
         list(deprecations_of(reader.draft, written, types)),
     )
+
+
+def problems_of_part(source: str, *, section: str, types: TypeIndex) -> list[Problem]:
+    """What is wrong with a single task or trigger; `section` is `TASKS`, `TRIGGERS` or `CONDITIONS`, in any case.
+
+    Rules between it and its flow are not judged, those between it and its children are.
+    """
+    root = _SECTIONS.get(section.upper(), Task)
+    try:
+        document = load_document(source)
+    except FlowInvalid as error:
+        return error.problems
+    if not isinstance(document.value, dict):
+        return [Problem("expected a map with a type", line=1)]
+    reader = Reader(document, document.value, types)
+    reader.part(root)
+    for path, message in check_draft(reader.draft):
+        reader.report(message, path)
+    return _in_order(reader.problems)
 
 
 def _own_defaults(written: Mapping[str, object]) -> list[PluginDefault]:

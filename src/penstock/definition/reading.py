@@ -49,6 +49,11 @@ class Reader:
         made = self._record(Flow, ready, ())
         return made if isinstance(made, Flow) and not self.problems else None
 
+    def part(self, root: type) -> BaseModel | None:
+        """A single task, trigger or condition, where the document is one; None when it is broken."""
+        made = self._plugin(self.draft.document, (), root, parent=None, field="")
+        return made if isinstance(made, BaseModel) and not self.problems else None
+
     def report(self, message: str, path: Path, suggestion: str | None = None) -> None:
         """Keeps a problem with its place in the source, once."""
         line, column = self._document.position(path) or (None, None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import BaseModel
 
@@ -14,6 +14,7 @@ from penstock.definition.type_index import TypeIndex, target_of
 from penstock.definition.yaml_source import Path
 from penstock.model import flowables as f
 from penstock.model.flow import Flow
+from penstock.model.inputs import FormInput, Input
 from penstock.model.task import Task
 from penstock.model.triggers import FlowTrigger, Schedule
 
@@ -103,7 +104,16 @@ def _optional_with_default(flow: Flow) -> Iterator[str]:
 def _missing_inputs(flow: Flow, trigger: Schedule) -> Iterator[str]:
     """Kestra refuses such a flow since 1.0, yet published flows of its own have it: they run once inputs are given."""
     given = trigger.inputs or {}
-    needed = [i.id for i in flow.inputs or () if i.required and i.defaults is None and i.depends_on is None]
+    needed = list(_needed(flow.inputs or ()))
     missing = [name for name in needed if name not in given and name.partition(".")[0] not in given]
     if missing:
         yield f"Missing inputs for Schedule Trigger '{trigger.id}', missing inputs: '{' | '.join(missing)}'"
+
+
+def _needed(inputs: Sequence[Input], below: str = "") -> Iterator[str]:
+    """The full names of inputs that must be given."""
+    for one in inputs:
+        if isinstance(one, FormInput):
+            yield from _needed(one.inputs, f"{one.id}.")
+        elif one.required and one.defaults is None and one.depends_on is None:
+            yield below + one.id

@@ -1,7 +1,5 @@
 """What must hold across a flow: every rule of engine.md 6.7, all problems at once with their lines."""
 
-# ruff: noqa: E501 - a case a line
-
 from __future__ import annotations
 
 from textwrap import dedent

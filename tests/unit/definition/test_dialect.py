@@ -1,7 +1,5 @@
 """Table D: both forms of each pair are read, and each belongs to its dialect."""
 
-# ruff: noqa: E501 - a case a line
-
 from __future__ import annotations
 
 import pytest

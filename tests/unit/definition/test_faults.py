@@ -1,7 +1,5 @@
 """What is wrong inside a record is told in words for people, with the place and the nearest name."""
 
-# ruff: noqa: E501 - a case a line
-
 from __future__ import annotations
 
 import pytest

@@ -1,7 +1,5 @@
 """What is allowed and probably not meant; what is kept for older flows."""
 
-# ruff: noqa: E501 - a case a line
-
 from __future__ import annotations
 
 import pytest

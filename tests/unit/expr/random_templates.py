@@ -1,4 +1,3 @@
-# ruff: noqa: E501 - one case a line
 """Random templates and what they are rendered with, for the fuzz test and the long run.
 
 `python tests/unit/expr/random_templates.py --count 1000000 [--seed N]` renders that many, and prints how they ended; it exits 1

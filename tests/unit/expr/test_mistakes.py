@@ -1,4 +1,3 @@
-# ruff: noqa: E501 - one case a line
 """Forty typical mistakes, and what their author is told: the first line is Kestra's text, the last ones help."""
 
 from __future__ import annotations

@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping
 
 from penstock.definition.draft import Draft
 from penstock.definition.yaml_source import Path
+from penstock.model.flowables import ForEachItem, LabelsTask, Subflow
+from penstock.model.triggers import Trigger
 
 _SYSTEM = "system."
 _OF_FLOWS = frozenset({"system.readOnly"})
-_LABELLING = frozenset({"Labels", "LabelsTask", "Subflow", "ForEachItem"})
+_LABELLING = (Trigger, LabelsTask, Subflow, ForEachItem)
 
 
 def check_labels(draft: Draft) -> Iterator[tuple[Path, str]]:
@@ -18,7 +20,7 @@ def check_labels(draft: Draft) -> Iterator[tuple[Path, str]]:
     for path, sla in draft.entries("sla"):
         yield from _checked(sla.get("labels"), (*path, "labels"))
     for one in draft.placed:
-        if one.cls is not None and (one.path[0] == "triggers" or one.cls.__name__ in _LABELLING):
+        if one.cls is not None and issubclass(one.cls, _LABELLING):
             yield from _checked(one.written.get("labels"), (*one.path, "labels"))
 
 
