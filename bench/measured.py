@@ -63,6 +63,12 @@ class Measured:
         """The most memory it has held since `forget_peak`, in MB."""
         return self._status("VmHWM")
 
+    @property
+    def cpu_seconds(self) -> float:
+        """Processor time it has used, in all its threads."""
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def forget_peak(self) -> None:
         """Count the peak from now on."""
         Path(f"/proc/{self._process.pid}/clear_refs").write_text("5")

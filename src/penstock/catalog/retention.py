@@ -20,7 +20,7 @@ from penstock.model.duration import parse_duration
 from penstock.model.execution import label_map
 from penstock.model.state import State
 from penstock.plugin.platform import Purged
-from penstock.ports.blob_paths import execution_of
+from penstock.ports.blob_paths import execution_folders
 from penstock.ports.blobs import Blobs
 from penstock.ports.purges import Purges
 from penstock.ports.reads import Condition, Filter, Reads, StoredExecution
@@ -158,14 +158,15 @@ class Retention:
         removed = 0
         known: dict[str, bool] = {}
         for blob in self._blobs.list(tenant, "/"):
-            folder = execution_of(blob.path)
-            if folder is None or blob.modified > before:
+            folders = execution_folders(blob.path)
+            if not folders or blob.modified > before:
                 continue
             if len(known) > 10_000:
                 known.clear()
-            if folder.execution_id not in known:
-                known[folder.execution_id] = self._reads.execution(tenant, folder.execution_id) is not None
-            if not known[folder.execution_id]:
+            for folder in folders:
+                if folder.execution_id not in known:
+                    known[folder.execution_id] = self._reads.execution(tenant, folder.execution_id) is not None
+            if not any(known[folder.execution_id] for folder in folders):
                 removed += self._blobs.delete(tenant, blob.path)
         return removed
 

@@ -19,7 +19,6 @@ SCHEME = "kestra://"
 _TO_ESCAPE = re.compile(r"[\x00-\x20\x7f\"#%<>?\[\]^`{|}\\]")
 _CONTROL = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 _TENANT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
-_EXECUTION = re.compile(r"/(?P<flow>.+?)/executions/(?P<execution>[^/]+)(?:/|$)")
 _SLUG_DROPS = re.compile(r"[^A-Za-z0-9_-]")
 _DASHES = re.compile(r"-+")
 
@@ -151,13 +150,21 @@ class ExecutionFolder:
     prefix: str
 
 
-def execution_of(reference: str) -> ExecutionFolder | None:
-    """The execution whose folder holds `reference`, or None when it is outside of all executions."""
+def execution_folders(reference: str) -> list[ExecutionFolder]:
+    """The execution folders that may hold `reference`, outermost first; empty when it is outside of all executions.
+
+    A namespace, a flow or a task may be called `executions` too, so that the path alone does not always say which one
+    it is: the caller looks which of them exist. Files of namespaces (`_files`) and states are never an execution's.
+    """
     path = path_of(reference, folder=True)
-    found = _EXECUTION.match(path)
-    if found is None:
-        return None
-    return ExecutionFolder(execution_id=found["execution"], prefix=path[: found.end("execution")])
+    names = path.split("/")
+    found: list[ExecutionFolder] = []
+    for place in range(2, len(names) - 1):
+        if names[place].startswith("_"):
+            break
+        if names[place] == "executions" and names[place - 1] != "states":
+            found.append(ExecutionFolder(execution_id=names[place + 1], prefix="/".join(names[: place + 2])))
+    return found
 
 
 def _raw_path(reference: str) -> str:

@@ -16,6 +16,7 @@ from penstock.errors import NotFound, Unprocessable
 from penstock.model.execution import Execution
 from penstock.ports.blob_paths import (
     SCHEME,
+    execution_folders,
     execution_prefix,
     flow_states_prefix,
     namespace_states_prefix,
@@ -70,9 +71,8 @@ class ExecutionFileRoutes:
 
     def _other(self, tenant: str, path: str) -> Execution | None:
         """The execution that a file belongs to. A namespace may have a part `executions` too, so all are tried."""
-        names = path.split("/")
-        for place in range(len(names) - 1):
-            found = self._owner(tenant, names[place + 1]) if names[place] == "executions" else None
+        for folder in execution_folders(path):
+            found = self._owner(tenant, folder.execution_id)
             if found is not None and path.startswith(f"{_folders(found)[0]}/"):
                 return found
         return None

@@ -99,7 +99,7 @@ class RunFiles:
         """Every file of executions below a namespace, or of one flow."""
         root = blob_paths.flow_prefix(namespace, flow_id) if flow_id else blob_paths.namespace_folder(namespace)
         found = self._blobs.list(self._job.tenant_id, root)
-        return (blob for blob in found if blob_paths.execution_of(blob.path) is not None)
+        return (blob for blob in found if blob_paths.execution_folders(blob.path))
 
     def read_cache(self, cache_id: str, key: str | None = None) -> tuple[bytes, datetime] | None:
         """A zipped cache of the flow and when it was written."""

@@ -35,9 +35,27 @@ def test_slugs(identifier: str, expected: str) -> None:
 
 
 def test_which_execution_a_file_belongs_to() -> None:
-    found = paths.execution_of(f"kestra://{EXECUTION}/tasks/a/b/c.ion")
-    assert found == paths.ExecutionFolder(execution_id="7TIdh7RyGpNULrPR5Wzrys", prefix=EXECUTION)
-    assert paths.execution_of("/company/team/_files/executions") is None
+    found = paths.execution_folders(f"kestra://{EXECUTION}/tasks/a/b/c.ion")
+    assert found == [paths.ExecutionFolder(execution_id="7TIdh7RyGpNULrPR5Wzrys", prefix=EXECUTION)]
+
+
+def test_every_execution_a_file_may_belong_to() -> None:
+    found = paths.execution_folders("/company/executions/hello/executions/abc/tasks/executions/run/f.txt")
+    assert [folder.execution_id for folder in found] == ["hello", "abc", "run"]
+    assert found[1].prefix == "/company/executions/hello/executions/abc"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/company/team/_files/executions",
+        "/company/team/_files/executions/data.csv",
+        "/company/team/hello/states/executions/offset.json",
+        "/executions/x",
+    ],
+)
+def test_files_outside_of_executions(path: str) -> None:
+    assert paths.execution_folders(path) == []
 
 
 def test_below() -> None:

@@ -118,5 +118,10 @@ def test_what_only_looks_old_belongs_to_both() -> None:
     assert type_entry("io.kestra.core.models.assets.External") is None
 
 
+def test_inputs_that_are_no_maps_are_passed_over() -> None:
+    found = list(constructs({"inputs": [5, {"id": "a", "type": "ENUM"}]}))
+    assert [c.path for c in found] == [("inputs", 1, "type")]
+
+
 def test_what_is_no_flow_has_no_constructs() -> None:
     assert list(constructs({"inputs": 5, "checks": [3], "tasks": [4, {"type": 7}], "retry": "x"})) == []

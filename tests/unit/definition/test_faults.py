@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 from tests.unit.definition.sources import LOG, flow, problems, told
 
+from penstock.definition import parse_flow
 from penstock.definition.faults import nearest
+from penstock.errors import FlowInvalid, MissingExtra
+from penstock.plugin.registry import installed
 
 
 @pytest.mark.parametrize(
@@ -199,3 +202,23 @@ def test_long_values_are_cut() -> None:
 def test_nearest_names() -> None:
     assert nearest("TASKRUNNER", ["taskRunner", "tasks"]) == "taskRunner"
     assert nearest("zzz", ["taskRunner", "tasks"]) is None
+
+
+def test_a_record_whose_inner_type_lacks_its_package_is_still_told() -> None:
+    class Types:
+        def resolve(self, name: str) -> type | None:
+            if name.endswith("Missing"):
+                raise MissingExtra(f"The type {name}", "duckdb")
+            return installed().resolve(name)
+
+        def names(self) -> list[str]:
+            return installed().names()
+
+        def alias_target(self, name: str) -> str | None:
+            return installed().alias_target(name)
+
+    inner = "{type: io.kestra.plugin.Missing, nope: 1}"
+    task = f"- {{id: t, type: {LOG}, message: x, retry: {inner}}}"
+    with pytest.raises(FlowInvalid) as caught:
+        parse_flow(flow(tasks=task), types=Types())
+    assert caught.value.problems[0].path == "tasks[0].retry.type"
