@@ -368,7 +368,9 @@ def test_a_replay_from_a_dag_task_leaves_what_does_not_depend_on_it():
 def test_a_replay_leaves_handlers_behind():
     from test_operations import again, proceed
 
-    story = play(f"tasks: [{{id: a, {LOG}}}, {{id: b, {LOG}}}]\nfinally: [{{id: f, {LOG}}}]\nafterExecution: [{{id: x, {LOG}}}]")
+    story = play(
+        f"tasks: [{{id: a, {LOG}}}, {{id: b, {LOG}}}]\nfinally: [{{id: f, {LOG}}}]\nafterExecution: [{{id: x, {LOG}}}]"
+    )
     copy = proceed(again(story, "b"))
     assert copy.played == ["b", "f", "x"]
 
@@ -378,14 +380,18 @@ def test_timers_of_waits_that_are_over_do_nothing():
     story.run()
     run = story.of("p")
     story.resume()
-    assert story.step(c.WakeUp(execution_id=ID, key=f"pause:{run.id}", stamp=0)).events == [e.TimerCleared(f"pause:{run.id}")]
+    assert story.step(c.WakeUp(execution_id=ID, key=f"pause:{run.id}", stamp=0)).events == [
+        e.TimerCleared(f"pause:{run.id}")
+    ]
     assert story.step(c.WakeUp(execution_id=ID, key="schedule", stamp=0)).events == [e.TimerCleared("schedule")]
     assert story.step(c.WakeUp(execution_id=ID, key="grace", stamp=0)).events == [e.TimerCleared("grace")]
     assert story.ended == "PAUSED"
 
 
 def test_a_breakpoint_of_a_list_that_holds_others():
-    story = Story(f"tasks: [{{id: p, type: flow.Parallel, tasks: [{{id: a, {LOG}}}, {{id: hold, type: flow.Pause}}, {{id: b, {LOG}}}]}}]")
+    story = Story(
+        f"tasks: [{{id: p, type: flow.Parallel, tasks: [{{id: a, {LOG}}}, {{id: hold, type: flow.Pause}}, {{id: b, {LOG}}}]}}]"
+    )
     story.start()
     assert story.ended == "PAUSED"
     story.crash()
