@@ -35,7 +35,10 @@ def all_errors() -> list[Exception]:
         errors.Unprocessable("no", problems=[problem]),
         errors.MissingExtra("DuckDB", "duckdb"),
         ValueError("a secret of ours"),
-        *(kind("why") for kind in _leaves(errors.CallerError) | _leaves(errors.Retryable)),
+        *(
+            kind("why")
+            for kind in sorted(_leaves(errors.CallerError) | _leaves(errors.Retryable), key=lambda kind: kind.__name__)
+        ),
     ]
 
 

@@ -418,3 +418,16 @@ def test_plugins(live_url: str) -> None:
 
 def test_the_address_without_a_tenant(live_url: str) -> None:
     assert httpx.get(f"{live_url}/api/v1/flows/search").json()["results"] is not None
+
+
+def test_retention_is_shown_and_forecast(client: httpx.Client) -> None:
+    save(client, flow("kept"))
+    client.post(f"/executions/{NAMESPACE}/kept", params={"wait": True})
+
+    soon = client.get("/retention", params={"days": 29}).json()
+    later = client.get("/retention", params={"days": 31}).json()
+
+    assert [(one["kind"], one["keepDays"], one["executions"]) for one in soon["due"]] == [("EXECUTIONS", 30.0, 0)]
+    assert soon["forecast"] == {}
+    assert sum(later["forecast"].values()) >= 1
+    assert client.get("/retention", params={"days": 0}).status_code == 400

@@ -81,8 +81,9 @@ class App:
         self.worker = Worker(self.queue, self.executor, equipment)
         self.queue.on_kill(self.worker.kill)
         self._scheduler(equipment)
+        self.retention = self._retention()
         self.housekeeper = Housekeeper(
-            retention=self._retention(),
+            retention=self.retention,
             purges=self.store.purges,
             key_values=self.key_values,
             triggers=self.store.trigger_states,

@@ -43,6 +43,7 @@ def services_of(app: App, login: Login, url: str) -> Services:
         evaluate_outside=app.evaluate_outside,
         clock=app.clock,
         login=login,
+        retention=app.retention,
         plugin_names=lambda: sorted({*CORE_TYPES, *app.types.names()}),
         plugin_class=lambda name: find_type(name, app.types),
         schema=_schemas(app),

@@ -223,3 +223,12 @@ def list_files(namespace: str, path: str = "/", server: Url = _URL, user: User =
     """List a folder."""
     for one in call("GET", server, user, f"/namespaces/{namespace}/files/directory", params={"path": path}):
         print(f"{one['fileName']}{'/' if one['type'] == 'Directory' else ''}")
+
+
+def show_retention(
+    days: Annotated[int, typer.Option(help="How far the forecast looks ahead.")] = 30,
+    server: Url = _URL,
+    user: User = None,
+) -> None:
+    """What retention would remove now, and how many executions go on each of the coming days. Removes nothing."""
+    show(call("GET", server, user, "/retention", params={"days": days}))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from penstock.cli.client import executions, flows, key_values, namespace_files
+from penstock.cli.client import executions, flows, key_values, namespace_files, show_retention
 
 app = typer.Typer(
     help="Penstock, a declarative workflow orchestrator.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -18,6 +18,7 @@ app.add_typer(flows, name="flow")
 app.add_typer(executions, name="execution")
 app.add_typer(key_values, name="kv")
 app.add_typer(namespace_files, name="namespace-files")
+app.command("retention")(show_retention)
 
 FlowFile = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A flow file (YAML).")]
 

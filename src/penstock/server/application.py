@@ -35,6 +35,7 @@ from penstock.server.namespaces import NamespaceRoutes
 from penstock.server.outputs import OutputRoutes
 from penstock.server.pages import PageRoutes
 from penstock.server.plugins import PluginRoutes
+from penstock.server.retention import RetentionRoutes
 from penstock.server.secrets import SecretRoutes
 from penstock.server.services import Services
 from penstock.server.tenancy import TENANT, MainTenant
@@ -114,6 +115,7 @@ def resources_of(services: Services) -> dict[str, Sequence[BaseRoute]]:
             *NamespaceRoutes(services).routes(),
         ],
         "expressions": expressions.routes(),
+        "retention": RetentionRoutes(services).routes(),
     }
 
 

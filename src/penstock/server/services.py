@@ -16,6 +16,7 @@ from penstock.catalog.namespace_files import NamespaceFileStore
 from penstock.catalog.namespaces import Namespaces
 from penstock.catalog.purging import Purger
 from penstock.catalog.rendering import Renderer
+from penstock.catalog.retention import Retention
 from penstock.catalog.runs import ExecutionDesk
 from penstock.catalog.secrets import SecretStore
 from penstock.clock import Clock
@@ -128,6 +129,7 @@ class Services:
     plugin_names: Callable[[], list[str]] = lambda: []
     plugin_class: Callable[[str], type | None] = lambda _: None
     schema: Callable[[str], dict[str, object] | None] = lambda _: None
+    retention: Retention | None = None
     ui: Path | None = None
     url: str = "http://localhost:8080/"
     uuid: str = ""
