@@ -21,6 +21,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     auth: False turns logins off; the server then listens on the loopback address only.
     worker_threads: tasks that run at the same time; 0 means 8 for each core, as in Kestra.
     durability: `process` keeps every commit when the process dies, `power` also when the machine loses power.
+    storage: where internal storage is: `type` is `local` (the default, `path` a folder), `s3`, `gcs` or `azure`, the other
+        keys say where: `bucket` or `container`, `prefix`, `endpoint`, `region`, `access_key_id`, `secret_access_key` …
     outputs_inline: bytes up to which outputs stay in the database; larger ones go to internal storage.
     outputs_limit: bytes a task's outputs may have; more fails the task. None: no limit.
     timezone: the zone of dates in templates and of Schedules that name none.
@@ -43,6 +45,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     auth: bool = True
     worker_threads: int = 0
     durability: Literal["process", "power"] = "process"
+    storage: dict[str, object] = {}
     outputs_inline: int = 16_384
     outputs_limit: int | None = None
     timezone: str = "UTC"

@@ -12,8 +12,8 @@ import msgspec
 
 from penstock.app.housekeeping import Housekeeper
 from penstock.app.plans import PlanShelf
+from penstock.app.storage import internal_storage
 from penstock.app.triggers import WebhookDoor, WorkerTriggers
-from penstock.blobs import LocalBlobs
 from penstock.catalog.evaluate import Evaluator
 from penstock.catalog.files import FileResolver
 from penstock.catalog.flows import FlowShelf
@@ -68,7 +68,7 @@ class App:
         home = settings.folder
         home.mkdir(parents=True, exist_ok=True)
         self.store = SqliteStore(home / "penstock.db", durability=settings.durability)
-        self.blobs = LocalBlobs(home / "storage", fsync=settings.durability == "power")
+        self.blobs = internal_storage(settings)
         self.vault = Vault(load_or_create_key(home / "encryption.key"))
         self.types = installed()
         self.feed = LocalFeed()
