@@ -431,3 +431,12 @@ def test_retention_is_shown_and_forecast(client: httpx.Client) -> None:
     assert soon["forecast"] == {}
     assert sum(later["forecast"].values()) >= 1
     assert client.get("/retention", params={"days": 0}).status_code == 400
+
+
+def test_the_schema_of_a_list_resolves(client: httpx.Client) -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    root = str(client.base_url).replace("/main", "")
+    schema = httpx.get(f"{root}plugins/schemas/task", params={"arrayOf": True}, timeout=60).json()
+    check = jsonschema.Draft202012Validator(schema)
+    assert check.is_valid([{"id": "a", "type": LOG, "message": "hi"}])
+    assert not check.is_valid([{"id": "a", "type": LOG, "messages": "hi"}])

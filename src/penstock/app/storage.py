@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 from penstock.blobs import LocalBlobs
@@ -24,7 +25,7 @@ def internal_storage(settings: Settings) -> Blobs:
     if kind == "local":
         _refuse_unknown(values, {"path"}, kind)
         folder = values.get("path") or settings.folder / "storage"
-        return LocalBlobs(str(folder), fsync=settings.durability == "power")
+        return LocalBlobs(Path(str(folder)), fsync=settings.durability == "power")
     made = _REMOTE.get(str(kind))
     if made is None:
         raise BadRequest(f"setting storage.type: expected one of local, {', '.join(_REMOTE)}, found {kind!r}")

@@ -28,7 +28,7 @@ class PluginRoutes:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._schemas: dict[str, bytes] = {}
+        self._schemas: dict[tuple[str, bool], bytes] = {}
 
     def routes(self) -> list[Route]:
         """Their addresses; fixed words come before type names."""
@@ -91,19 +91,21 @@ class PluginRoutes:
 
     async def schema(self, request: Request) -> Response:
         """The JSON schema of a part of the language (`flow`, `task`, `trigger` …), made once."""
-        root = request.path_params["type"].lower()
-        if root not in self._schemas:
-            self._schemas[root] = await offload(self._schema, root)
-        body = self._schemas[root]
-        if flag(request.query_params, "arrayOf"):
-            body = b'{"type":"array","items":' + body + b"}"
-        return json_of_bytes(body)
+        asked = (request.path_params["type"].lower(), flag(request.query_params, "arrayOf"))
+        if asked not in self._schemas:
+            self._schemas[asked] = await offload(self._schema, *asked)
+        return json_of_bytes(self._schemas[asked])
 
-    def _schema(self, root: str) -> bytes:
+    def _schema(self, root: str, many: bool) -> bytes:
         found = self._services.schema(root)
         if found is None:
             raise NotFound(f"there is no schema of `{root}`, expected one of: {', '.join(ROOTS)}")
-        return encode(found)
+        if not many:
+            return encode(found)
+        # References start at the top of the document, so the definitions stay there.
+        item = {key: value for key, value in found.items() if key not in ("$defs", "definitions", "$schema")}
+        top = {key: value for key, value in found.items() if key not in item}
+        return encode({**top, "type": "array", "items": item})
 
     async def inputs(self, request: Request) -> Response:
         """Every type of input."""
