@@ -27,9 +27,9 @@ test *args:
 quick:
     uv run --no-sync pytest -n auto -m "not slow"
 
-# Rendering speed of templates, next to Jinja2.
+# Every budget, next to its floor.
 bench:
-    uv run --no-sync python bench/expressions.py
+    uv run --no-sync python bench/run.py
 
 # The reference pages, from the code.
 docs:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from penstock.cli.run import run_flow
+from penstock.model.task import LogLevel
 from penstock.plugin.registry import PluginRegistry
 from penstock.testing.task_desk import TaskDesk
 
@@ -17,7 +18,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.stem)
 def test_flow_runs(path: Path, tmp_path: Path) -> None:
-    code = run_flow(path, [], labels=[], watch=False, as_json=False, home=str(tmp_path), also=[])
+    code = run_flow(path, [], labels=[], watch=False, as_json=False, level=LogLevel.INFO, home=str(tmp_path), also=[])
     assert code == 0
 
 

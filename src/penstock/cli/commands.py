@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from penstock.cli.client import executions, flows, key_values, namespace_files, show_retention
+from penstock.model.task import LogLevel
 
 app = typer.Typer(
     help="Penstock, a declarative workflow orchestrator.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -32,6 +33,9 @@ def run(
     labels: Annotated[list[str] | None, typer.Option("-l", "--label", help="A label as key:value.")] = None,
     watch: Annotated[bool, typer.Option(help="Show the tree of task runs while it grows.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the execution as JSON, nothing else.")] = False,
+    level: Annotated[
+        LogLevel, typer.Option("--log-level", case_sensitive=False, help="Show log lines of this level and above.")
+    ] = LogLevel.INFO,
     home: Annotated[str | None, typer.Option(help="Keep everything here; without it nothing is kept.")] = None,
     also: Annotated[
         list[Path] | None, typer.Option("--with", help="Another flow file that this one may start.")
@@ -41,7 +45,16 @@ def run(
     from penstock.cli.run import run_flow
 
     raise typer.Exit(
-        run_flow(flow, inputs or [], labels=labels or [], watch=watch, as_json=as_json, home=home, also=also or [])
+        run_flow(
+            flow,
+            inputs or [],
+            labels=labels or [],
+            watch=watch,
+            as_json=as_json,
+            level=level,
+            home=home,
+            also=also or [],
+        )
     )
 
 

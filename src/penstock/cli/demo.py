@@ -7,6 +7,7 @@ from pathlib import Path
 
 from penstock.cli.local import serve
 from penstock.cli.run import run_flow
+from penstock.model.task import LogLevel
 
 EXAMPLE = "tour.yaml"
 
@@ -16,7 +17,9 @@ def show(home: str | None, port: int, *, stay: bool) -> int:
     place = home or ".penstock"
     source = Path(str(files("penstock.cli") / EXAMPLE))
     print(f"Running the example flow {EXAMPLE} …", flush=True)
-    code = run_flow(source, ["who=Ada"], labels=[], watch=False, as_json=False, home=place, also=[])
+    code = run_flow(
+        source, ["who=Ada"], labels=[], watch=False, as_json=False, level=LogLevel.INFO, home=place, also=[]
+    )
     if stay:
         _serve(place, port)
     return code

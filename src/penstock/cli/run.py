@@ -6,16 +6,18 @@ import sys
 import tempfile
 import threading
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from penstock.app import App
 from penstock.catalog.inputs import FilePart
 from penstock.catalog.launch import Wish
-from penstock.cli.tree import live_tree, print_tree
+from penstock.cli.log_lines import LogLines
+from penstock.cli.tree import LiveTree, print_tree
 from penstock.errors import BadRequest, FlowInvalid, PenstockError
-from penstock.model.entries import LogEntry
 from penstock.model.execution import Label
 from penstock.model.state import State
+from penstock.model.task import LogLevel
 from penstock.ports.feed import Change
 from penstock.settings import environment, load_settings
 
@@ -29,14 +31,15 @@ def run_flow(
     labels: Sequence[str],
     watch: bool,
     as_json: bool,
+    level: LogLevel,
     home: str | None,
     also: Sequence[Path],
 ) -> int:
     """Run and show; the exit code."""
     if home is not None:
-        return _run(path, inputs, labels=labels, watch=watch, as_json=as_json, home=home, also=also)
+        return _run(path, inputs, labels=labels, watch=watch, as_json=as_json, level=level, home=home, also=also)
     with tempfile.TemporaryDirectory(prefix="penstock-") as folder:
-        return _run(path, inputs, labels=labels, watch=watch, as_json=as_json, home=folder, also=also)
+        return _run(path, inputs, labels=labels, watch=watch, as_json=as_json, level=level, home=folder, also=also)
 
 
 def _run(
@@ -46,6 +49,7 @@ def _run(
     labels: Sequence[str],
     watch: bool,
     as_json: bool,
+    level: LogLevel,
     home: str,
     also: Sequence[Path],
 ) -> int:
@@ -53,7 +57,9 @@ def _run(
         app = App(load_settings(env=environment(), overrides={"home": home}))
         app.start()
         try:
-            execution_id = _start(app, path, inputs, labels=labels, also=also, quiet=as_json or watch, watch=watch)
+            tree = LiveTree(app.store.reads) if watch and not as_json else None
+            lines = None if as_json else LogLines(level, tree.write if tree is not None else _write)
+            execution_id = _start(app, path, inputs, labels=labels, also=also, lines=lines, tree=tree)
             return _show(app, execution_id, as_json=as_json, watch=watch)
         finally:
             app.stop()
@@ -73,8 +79,8 @@ def _start(
     *,
     labels: Sequence[str],
     also: Sequence[Path],
-    quiet: bool,
-    watch: bool,
+    lines: LogLines | None,
+    tree: LiveTree | None,
 ) -> str:
     """Save the flows, start the one, wait for its end; the id of its execution."""
     for other in also:
@@ -90,18 +96,18 @@ def _start(
             done.set()
 
     app.feed.on_change(news, execution_id)
-    if not quiet:
-        app.feed.on_log(_print_line, execution_id)
+    if lines is not None:
+        app.feed.on_log(lines, execution_id)
     app.executor.submit(prepared.command).result()
-    if watch:
-        live_tree(app.store.reads, execution_id, done)
-    done.wait()
+    with tree.of(execution_id) if tree is not None else nullcontext():
+        done.wait()
+        if lines is not None:
+            lines.complete(app.store.reads, execution_id)
     return execution_id
 
 
-def _print_line(entry: LogEntry) -> None:
-    time = entry.timestamp.strftime("%H:%M:%S.%f")[:-3]
-    print(f"{time} {entry.level:5} {entry.task_id or '-'} | {entry.message}", flush=True)
+def _write(line: str) -> None:
+    print(line, flush=True)
 
 
 def _inputs(texts: Sequence[str]) -> dict[str, object]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from penstock.model.duration import format_duration
 from penstock.model.execution import RunKind, TaskRun
 from penstock.model.state import TERMINATED, State
 from penstock.ports.reads import Reads, StoredExecution
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 _MARKS = {
     State.SUCCESS: "✔", State.WARNING: "!", State.FAILED: "✘", State.KILLED: "☠", State.CANCELLED: "⊘",
@@ -29,22 +33,34 @@ def print_tree(reads: Reads, stored: StoredExecution) -> None:
         print(text)
 
 
-def live_tree(reads: Reads, execution_id: str, done: threading.Event) -> None:
-    """Redraw the tree until `done`."""
-    from rich.console import Console
-    from rich.live import Live
-    from rich.text import Text
+class LiveTree:
+    """The tree of one execution at the foot of the terminal, redrawn while it grows; log lines go by above it."""
 
-    def drawn() -> Text:
-        stored = reads.execution("main", execution_id)
+    def __init__(self, reads: Reads) -> None:
+        from rich.console import Console
+
+        self._reads = reads
+        self._console = Console()
+
+    def write(self, line: str) -> None:
+        """A line above the tree."""
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    @contextmanager
+    def of(self, execution_id: str) -> Iterator[None]:
+        """Shows the tree until left; what it then shows stays."""
+        from rich.live import Live
+
+        with Live(console=self._console, get_renderable=lambda: self._drawn(execution_id), refresh_per_second=8):
+            yield
+
+    def _drawn(self, execution_id: str) -> Text:
+        from rich.text import Text
+
+        stored = self._reads.execution("main", execution_id)
         if stored is None:
             return Text("…")
-        return Text.from_ansi("\n".join(tree_lines(reads, stored, colour=True)))
-
-    with Live(drawn(), console=Console(), refresh_per_second=8) as live:
-        while not done.wait(0.12):
-            live.update(drawn())
-        live.update(drawn())
+        return Text.from_ansi("\n".join(tree_lines(self._reads, stored, colour=True)))
 
 
 def tree_lines(reads: Reads, stored: StoredExecution, *, colour: bool) -> Iterator[str]:

@@ -87,7 +87,8 @@ def _likeness(parts: list[str], others: list[str]) -> float:
         if part == other:
             total += 1
             continue
-        ratio = difflib.SequenceMatcher(None, part, other).ratio()
+        swapped = sorted(part) == sorted(other)
+        ratio = 0.9 if swapped else difflib.SequenceMatcher(None, part, other).ratio()
         if ratio < 0.72:
             return 0.0
         total += ratio
