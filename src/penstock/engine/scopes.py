@@ -108,6 +108,9 @@ def verdict(scope: Scope) -> State:
 
 def _end(draft: Draft, run: TaskRun | None, state: State) -> None:
     if run is None:
+        if draft.state.execution.scope.branch is Branch.TASKS and not draft.killing:
+            # Revived by hand before a task that had failed already: it ends with the flow.
+            stop_children(draft, state)
         draft.rules.tasks_over(draft, state)
         return
     node = draft.state.node_of(run)
@@ -118,6 +121,15 @@ def _end(draft: Draft, run: TaskRun | None, state: State) -> None:
             return
         final = settle(node, final, run)
     end_scope(draft, run, final)
+
+
+def stop_children(draft: Draft, state: State) -> None:
+    """What the flow itself no longer waits for takes its state; tasks beside the list (`onPause`) go on."""
+    for child_id in list(draft.state.children.get("", ())):
+        child = draft.state.runs[child_id]
+        if child.branch is Branch.TASKS and child.scope is not None:
+            orphan_children(draft, child_id, state)
+            stop_run(draft, child, state)
 
 
 def end_scope(draft: Draft, run: TaskRun, state: State) -> None:

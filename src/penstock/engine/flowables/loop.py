@@ -69,7 +69,9 @@ class LoopBehaviour(SequentialBehaviour):
             draft.decision.continues.append(Continue(execution_id=draft.state.execution.id, task_run_id=run_id))
 
     def complete(self, draft: Draft, run_id: str, node: Node, scope: Scope) -> bool:
-        return scope.done >= scope.planned or (scope.choice == "broken" and scope.active == 0)
+        # An iteration declared FAILED by hand sends no word of its end: the counters alone must say that it is over.
+        failed = scope.failed and getattr(node.task, "transmit_failed", True)
+        return failed or scope.done >= scope.planned or (scope.choice == "broken" and scope.active == 0)
 
     def child_ended(self, draft: Draft, run_id: str, node: Node, child: TaskRun) -> None:
         task = node.task
