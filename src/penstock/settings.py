@@ -29,6 +29,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     kill_grace: seconds a killed attempt may take to end.
     globals, kestra: what templates see under these names.
     envs_prefix: environment variables with it are seen as `envs.*`.
+    plugin_defaults: values for plugins as in a flow's `pluginDefaults`, for all flows; with `namespace` for those in it and
+        below it. A flow's own come first, then the nearest namespace's; `forced` ones win, the server's over all.
     retention_days: executions older than this are removed; 0 keeps them for ever.
     retention: policies that come before that one, each with `keep` (an ISO duration or `forever`) and optionally
         `namespace`, `labels`, `states` and `kinds`.
@@ -53,6 +55,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     globals: dict[str, object] = {}
     kestra: dict[str, object] = {}
     envs_prefix: str = "ENV_"
+    plugin_defaults: list[dict[str, object]] = []
     retention_days: int = 30
     retention: list[dict[str, object]] = []
     allowed_files: list[str] = []

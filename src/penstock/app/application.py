@@ -26,6 +26,7 @@ from penstock.catalog.namespaces import Namespaces
 from penstock.catalog.outputs import type_outputs
 from penstock.catalog.platform import CatalogPlatform
 from penstock.catalog.platform import Parts as PlatformParts
+from penstock.catalog.plugin_defaults import PluginDefaults
 from penstock.catalog.purging import Purger
 from penstock.catalog.rendering import Renderer
 from penstock.catalog.rendering import Settings as RenderSettings
@@ -34,7 +35,7 @@ from penstock.catalog.runs import ExecutionDesk
 from penstock.catalog.secrets import SecretStore
 from penstock.catalog.vault import Vault, load_or_create_key, secrets_of_environment
 from penstock.clock import SystemClock, monotonic
-from penstock.definition import ParsedFlow, parse_flow
+from penstock.definition import ParsedFlow, load_document, parse_document
 from penstock.engine.commands import StartExecution
 from penstock.engine.draft import Launch
 from penstock.engine.moment import Surroundings
@@ -109,6 +110,7 @@ class App:
             kestra=self.settings.kestra,
             timezone=self.settings.timezone,
         )
+        self.plugin_defaults = PluginDefaults(self.settings.plugin_defaults)
         self.shelf = FlowShelf(store.flows, self.parse, clock=clock)
         self.key_values = KeyValueStore(store.key_values, clock=clock)
         self.files = NamespaceFileStore(store.namespace_files, self.blobs, clock=clock)
@@ -124,8 +126,10 @@ class App:
         self.launcher = Launcher(self.shelf, self.resolver, clock=clock)
 
     def parse(self, source: str) -> ParsedFlow:
-        """Parse a flow with the types of this installation."""
-        return parse_flow(source, types=self.types)
+        """Parse a flow with the types of this installation and the plugin defaults of its namespace and the server."""
+        document = load_document(source)
+        namespace = document.value.get("namespace") if isinstance(document.value, dict) else None
+        return parse_document(document, types=self.types, defaults=self.plugin_defaults.of(namespace))
 
     def host_of(self, caller: Caller) -> CatalogHost:
         """The outside functions of templates, for one caller."""
