@@ -16,6 +16,7 @@ from penstock.catalog.coercion import Refused, coerce, text_of
 from penstock.catalog.rendering import Renderer, flow_variables
 from penstock.errors import PenstockError, Problem, Unprocessable
 from penstock.expr import Secret
+from penstock.model.mappings import nested
 from penstock.ports.blob_paths import execution_prefix, input_file
 from penstock.ports.platform import Caller
 
@@ -318,21 +319,6 @@ def flattened(declared: Sequence[Input], prefix: str = "") -> Iterator[tuple[str
             yield from flattened(children, full_id + ".")
         elif one.type != "REUSABLE_INPUTS":
             yield full_id, one
-
-
-def nested(flat: Mapping[str, object]) -> dict[str, object]:
-    """Dotted keys as nested maps: `a.b` becomes `{"a": {"b": …}}`."""
-    made: dict[str, object] = {}
-    for key, value in flat.items():
-        *path, last = key.split(".")
-        level = made
-        for part in path:
-            below = level.get(part)
-            if not isinstance(below, dict):
-                below = level[part] = {}
-            level = below
-        level[last] = value
-    return made
 
 
 def reveal(values: Mapping[str, object], vault: Vault) -> dict[str, object]:

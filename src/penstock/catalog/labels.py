@@ -82,15 +82,3 @@ def execution_labels(
         system[label.key] = label.value
     merged.update(system)
     return [Label(key, value) for key, value in merged.items() if value != ""]
-
-
-def parse_label(text: str) -> Label:
-    """The label of a query parameter `key:value`; the value may hold colons.
-
-    Raises:
-        Unprocessable: there is no colon.
-    """
-    key, colon, value = text.partition(":")
-    if not colon:
-        raise Unprocessable(f"Illegal argument: Invalid label `{text}`: expected `key:value`")
-    return Label(key.strip(), value.strip())

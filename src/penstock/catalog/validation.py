@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from penstock.catalog.sources import heading_of, split_documents
 from penstock.errors import FlowInvalid
+from penstock.model.mappings import maps_within
 
 if TYPE_CHECKING:
     from penstock.catalog.flows import FlowShelf
@@ -66,7 +67,7 @@ def _validate_one(shelf: FlowShelf, tenant: str, source: str, index: int, filena
 
 def _missing_subflows(shelf: FlowShelf, tenant: str, parsed: ParsedFlow) -> Iterator[str]:
     seen: set[tuple[str, str]] = set()
-    for task in _maps(parsed.document):
+    for task in maps_within(parsed.document):
         if task.get("type") not in SUBFLOW_TYPES:
             continue
         namespace, flow_id = task.get("namespace"), task.get("flowId")
@@ -77,13 +78,3 @@ def _missing_subflows(shelf: FlowShelf, tenant: str, parsed: ParsedFlow) -> Iter
         seen.add((namespace, flow_id))
         if shelf.rows.latest(tenant, namespace, flow_id) is None:
             yield f"The subflow '{flow_id}' not found in namespace '{namespace}'."
-
-
-def _maps(value: object) -> Iterator[Mapping[str, object]]:
-    if isinstance(value, Mapping):
-        yield value
-        for item in value.values():
-            yield from _maps(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _maps(item)

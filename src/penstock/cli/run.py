@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 import tempfile
 import threading
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from penstock.app import App
@@ -36,33 +36,13 @@ def run_flow(
     also: Sequence[Path],
 ) -> int:
     """Run and show; the exit code."""
-    if home is not None:
-        return _run(path, inputs, labels=labels, watch=watch, as_json=as_json, level=level, home=home, also=also)
-    with tempfile.TemporaryDirectory(prefix="penstock-") as folder:
-        return _run(path, inputs, labels=labels, watch=watch, as_json=as_json, level=level, home=folder, also=also)
-
-
-def _run(
-    path: Path,
-    inputs: Sequence[str],
-    *,
-    labels: Sequence[str],
-    watch: bool,
-    as_json: bool,
-    level: LogLevel,
-    home: str,
-    also: Sequence[Path],
-) -> int:
+    kept = nullcontext(home) if home is not None else tempfile.TemporaryDirectory(prefix="penstock-")
     try:
-        app = App(load_settings(env=environment(), overrides={"home": home}))
-        app.start()
-        try:
+        with kept as folder, _started(folder) as app:
             tree = LiveTree(app.store.reads) if watch and not as_json else None
             lines = None if as_json else LogLines(level, tree.write if tree is not None else _write)
             execution_id = _start(app, path, inputs, labels=labels, also=also, lines=lines, tree=tree)
             return _show(app, execution_id, as_json=as_json, watch=watch)
-        finally:
-            app.stop()
     except FlowInvalid as error:
         for problem in error.problems:
             print(f"{path}: {problem}", file=sys.stderr)
@@ -70,6 +50,16 @@ def _run(
     except PenstockError as error:
         print(f"penstock: {error}", file=sys.stderr)
         return 2
+
+
+@contextmanager
+def _started(folder: str) -> Iterator[App]:
+    app = App(load_settings(env=environment(), overrides={"home": folder}))
+    app.start()
+    try:
+        yield app
+    finally:
+        app.stop()
 
 
 def _start(

@@ -134,7 +134,6 @@ class Plan:
         self.tenant_id = tenant_id
         self.by_id: dict[str, Node] = {}
         self.root = _build_root(self, flow)
-        self.has_after = bool(self.root.lists["after"])
         self.flow_variables = {
             "id": flow.id,
             "namespace": flow.namespace,

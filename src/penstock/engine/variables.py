@@ -9,6 +9,7 @@ from penstock.engine.moment import Moment
 from penstock.engine.outputs import OutputsView
 from penstock.engine.state import ExecutionState
 from penstock.model.execution import Execution, RunKind, TaskRun
+from penstock.model.mappings import nested
 from penstock.model.state import TERMINATED
 
 if TYPE_CHECKING:
@@ -104,17 +105,7 @@ def nest(flat: Mapping[str, object]) -> Mapping[str, object]:
     """Dotted keys as nested maps (`a.b` -> `a: {b: …}`); a map without dotted keys is given back as it is."""
     if not any("." in key for key in flat):
         return flat
-    nested: dict[str, object] = {}
-    for key, value in flat.items():
-        *path, last = key.split(".")
-        level = nested
-        for part in path:
-            below = level.get(part)
-            if not isinstance(below, dict):
-                below = level[part] = {}
-            level = below
-        level[last] = value
-    return nested
+    return nested(flat)
 
 
 def _owners(run: TaskRun | None, ancestors: list[TaskRun]) -> list[str]:

@@ -9,8 +9,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from penstock.expr.errors import EvaluationError, LimitReached
-from penstock.expr.text import duration_text, integer_text, java_text
+from penstock.expr.text import integer_text, java_text
 from penstock.expr.values import as_list, as_map, is_map, settle
+from penstock.model.duration import format_duration
 
 if TYPE_CHECKING:
     from penstock.expr.frame import Frame
@@ -68,7 +69,7 @@ def _scalar(value: object) -> str:
     if isinstance(value, (date, time)):
         return f'{"LocalDate" if isinstance(value, date) else "LocalTime"}::"{value.isoformat()}"'
     if isinstance(value, timedelta):
-        return f'Duration::"{duration_text(value)}"'
+        return f'Duration::"{format_duration(value)}"'
     return '"' + str(value) + '"'
 
 

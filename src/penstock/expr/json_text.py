@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from penstock.expr.dates.zones import in_zone, zone_of
 from penstock.expr.errors import EvaluationError, LimitReached
-from penstock.expr.text import double_text, duration_text, integer_text, java_text, offset_text, scalar_text
+from penstock.expr.text import double_text, integer_text, java_text, offset_text, scalar_text
 from penstock.expr.values import PLAIN, Entry, as_list, as_map, is_map, settle
+from penstock.model.duration import format_duration
 
 if TYPE_CHECKING:
     from penstock.expr.frame import Frame
@@ -139,7 +140,7 @@ def _scalar(frame: Frame, value: object) -> str:
     if isinstance(value, (date, time)):
         return quoted(value.isoformat())
     if isinstance(value, timedelta):
-        return quoted(duration_text(value))
+        return quoted(format_duration(value))
     if isinstance(value, bytes):
         return quoted(base64.b64encode(value).decode())
     return scalar_text(value)

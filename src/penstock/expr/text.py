@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from penstock.expr.errors import EvaluationError, LimitReached
 from penstock.expr.values import PLAIN, Entry, Float32, as_list, is_map, items, settle
+from penstock.model.duration import format_duration
 
 if TYPE_CHECKING:
     from penstock.expr.frame import Frame
@@ -58,7 +59,7 @@ def scalar_text(value: object) -> str:
     if isinstance(value, (date, time)):
         return value.isoformat() if isinstance(value, date) else _clock_text(value)
     if isinstance(value, timedelta):
-        return duration_text(value)
+        return format_duration(value)
     if isinstance(value, Decimal):
         return str(value)
     if isinstance(value, bytes):
@@ -160,23 +161,3 @@ def _fraction(microsecond: int) -> str:
     if microsecond == 0:
         return ""
     return f".{microsecond // 1000:03}" if microsecond % 1000 == 0 else f".{microsecond:06}"
-
-
-def duration_text(value: timedelta) -> str:
-    """A duration as Java prints it: `PT5S`, `PT1H30M`, `PT-0.5S`."""
-    micros = (value.days * 86400 + value.seconds) * 1_000_000 + value.microseconds
-    if micros == 0:
-        return "PT0S"
-    sign = -1 if micros < 0 else 1
-    seconds, fraction = divmod(abs(micros), 1_000_000)
-    hours, rest = divmod(seconds, 3600)
-    minutes, left = divmod(rest, 60)
-    text = "PT"
-    if hours:
-        text += f"{sign * hours}H"
-    if minutes:
-        text += f"{sign * minutes}M"
-    if left or fraction:
-        tail = f".{fraction:06}".rstrip("0") if fraction else ""
-        text += f"{'-' if sign < 0 else ''}{left}{tail}S"
-    return text

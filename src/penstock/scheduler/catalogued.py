@@ -14,12 +14,12 @@ from penstock.clock import Clock
 from penstock.errors import Bug
 from penstock.expr import compile_template
 from penstock.model.execution import Execution, ExecutionContext
+from penstock.model.mappings import nested
 from penstock.ports.flows import Flows
 from penstock.ports.platform import Caller
 from penstock.ports.trigger_states import FlowKey
 from penstock.scheduler.declared import DeclaredFlow
 from penstock.scheduler.launching import Launch, RendererOf
-from penstock.scheduler.upstream import nested
 
 
 class ShelfFlows:

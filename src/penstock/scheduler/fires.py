@@ -69,10 +69,6 @@ class Fires:
             raise
         return len(done)
 
-    def has_news(self) -> bool:
-        """Whether `settle` has anything to do."""
-        return bool(self._done or self._failed)
-
     def recover(self) -> int:
         """Submit every fire that is pending in the store: what a start, and now and then a check, does."""
         fires = self._states.pending_fires()

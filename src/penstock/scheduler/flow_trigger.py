@@ -12,6 +12,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from penstock.model.execution import Label
+from penstock.model.mappings import map_at
 from penstock.model.state import TERMINATED, State
 from penstock.ports.trigger_states import Met, Source, TriggerKey, Window, WindowKey
 from penstock.scheduler.conditions import Scene, judge
@@ -108,9 +109,9 @@ def trigger_outputs(upstream: Upstream, met: Iterable[Met]) -> dict[str, object]
     """
     found: dict[str, object] = {}
     for one in sorted(met, key=lambda m: m.at):
-        _put(found, (*one.namespace.split("."), one.flow_id), one.outputs)
-        _put(found, (one.namespace, one.flow_id), one.outputs)
-        _put(found, (one.flow_id,), one.outputs)
+        map_at(found, one.namespace.split("."))[one.flow_id] = dict(one.outputs)
+        map_at(found, (one.namespace,))[one.flow_id] = dict(one.outputs)
+        found[one.flow_id] = dict(one.outputs)
     return {**found, **upstream.outputs}
 
 
@@ -207,17 +208,6 @@ def _missing(gather: Gather, results: Mapping[str, Met], warning: str | None) ->
     missing = [entry.id for entry in gather.entries if entry.id not in results]
     values: dict[str, object] = {"met": len(results), "needed": gather.need, "missing": missing}
     return Verdict(False, condition=gather.condition_id, values=values, warning=warning)
-
-
-def _put(found: dict[str, object], path: tuple[str, ...], outputs: Mapping[str, object]) -> None:
-    place = found
-    for key in path[:-1]:
-        inner = place.get(key)
-        if not isinstance(inner, dict):
-            inner = {}
-            place[key] = inner
-        place = inner
-    place[path[-1]] = dict(outputs)
 
 
 def _upstream(scene: Scene) -> Upstream:

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Protocol
 
 from penstock.model.execution import Execution, ExecutionContext, ExecutionKind, RunKind, TaskRun, label_map
+from penstock.model.mappings import map_at, nested
 from penstock.model.state import TERMINATED, State
 from penstock.ports.journal import OutputRow, Transition
 from penstock.ports.reads import Page, StoredExecution
@@ -188,29 +189,7 @@ class LazyOutputs:
         return self._load()
 
 
-def nested(labels: Mapping[str, str]) -> dict[str, object]:
-    """Labels as expressions see them: keys split at dots (`labels.system.correlationId`)."""
-    found: dict[str, object] = {}
-    for key, value in labels.items():
-        place = found
-        *parents, last = key.split(".")
-        for parent in parents:
-            inner = place.get(parent)
-            if not isinstance(inner, dict):
-                inner = {}
-                place[parent] = inner
-            place = inner
-        place[last] = value
-    return found
-
-
 def _place(found: dict[str, object], path: tuple[str, ...], values: dict[str, object]) -> None:
-    place = found
-    for key in path[:-1]:
-        inner = place.get(key)
-        if not isinstance(inner, dict):
-            inner = {}
-            place[key] = inner
-        place = inner
+    place = map_at(found, path[:-1])
     existing = place.get(path[-1])
     place[path[-1]] = {**existing, **values} if isinstance(existing, dict) else values

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from penstock.errors import NotFound
+from penstock.model.mappings import maps_within
 from penstock.ports.flows import FlowRow
 from penstock.server.asked import flag
 from penstock.server.replies import json_reply, offload
@@ -95,7 +96,7 @@ def edges_of(rows: Iterable[FlowRow]) -> Iterator[tuple[Flow, Flow, str]]:
 
 def _called(document: Mapping[str, object]) -> Iterator[Flow]:
     """Flows that tasks of a flow start, where they are named outright."""
-    for task in _maps(document):
+    for task in maps_within(document):
         if str(task.get("type", "")).endswith(_CALLS) and "flowId" in task:
             namespace, flow_id = str(task.get("namespace", document.get("namespace"))), str(task["flowId"])
             if "{" not in namespace + flow_id:
@@ -108,7 +109,7 @@ def _heard(document: Mapping[str, object], flows: set[Flow]) -> Iterator[Flow]:
     for trigger in triggers if isinstance(triggers, list) else []:
         if not isinstance(trigger, Mapping) or not str(trigger.get("type", "")).endswith(_FLOW_TRIGGERS):
             continue
-        for part in _maps(trigger):
+        for part in maps_within(trigger):
             namespace, flow_id = part.get("namespace"), part.get("flowId")
             if isinstance(namespace, str) and isinstance(flow_id, str) and part is not trigger:
                 yield namespace, flow_id
@@ -122,17 +123,6 @@ def _inside(namespace: str, wanted: str, condition: Mapping[str, object]) -> boo
     if condition.get("prefix") is True or condition.get("comparison") == "PREFIX":
         return namespace == wanted or namespace.startswith(wanted + ".")
     return namespace == wanted
-
-
-def _maps(value: object) -> Iterator[Mapping[str, object]]:
-    """Every mapping in a value, at any depth."""
-    if isinstance(value, Mapping):
-        yield value
-        for item in value.values():
-            yield from _maps(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _maps(item)
 
 
 def _topology(

@@ -17,6 +17,7 @@ from penstock.ports.platform import Platform
 class WorkerSettings:
     """How a worker behaves.
 
+    work_folder: where attempts have their working directories.
     threads: synchronous tasks at a time. async_tasks: asynchronous ones beside them.
     grace: how long a killed or timed-out attempt may take to end by itself before it is given up.
     flush: how often lines of running attempts are sent.
@@ -25,11 +26,11 @@ class WorkerSettings:
     plugins: plugin settings by name, as `RunContext.setting` gives them.
     """
 
+    work_folder: Path
     threads: int = 8
     async_tasks: int = 1000
     grace: timedelta = timedelta(seconds=5)
     flush: timedelta = timedelta(milliseconds=200)
-    work_folder: Path = Path("/tmp/penstock")
     timezone: str = "UTC"
     recursive_rendering: bool = False
     limits: Limits = field(default_factory=Limits)
@@ -50,4 +51,4 @@ class Equipment:
     monotonic: Callable[[], float]
     random: Callable[[], float]
     new_id: Callable[[], str]
-    settings: WorkerSettings = field(default_factory=WorkerSettings)
+    settings: WorkerSettings

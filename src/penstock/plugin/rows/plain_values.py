@@ -10,6 +10,7 @@ from pathlib import PurePath
 from uuid import UUID
 
 from penstock.errors import BadRequest
+from penstock.model.duration import format_duration
 
 _KNOWN = (bool, int, float, Decimal, str, datetime, date, bytes)
 
@@ -48,20 +49,6 @@ def output_value(value: object) -> object:
     return value if isinstance(value, (datetime, date, bytes)) else output_value(plain(value))
 
 
-def duration_text(span: timedelta) -> str:
-    """A duration in ISO-8601 as Java prints it: hours, minutes and seconds, never days (`PT26H3M4.5S`)."""
-    total = span // timedelta(microseconds=1)
-    sign, micros = ("-", -total) if total < 0 else ("", total)
-    minutes, rest = divmod(micros, 60_000_000)
-    hours, minutes = divmod(minutes, 60)
-    seconds, fraction = divmod(rest, 1_000_000)
-    text = f"{sign}{hours}H" if hours else ""
-    text += f"{sign}{minutes}M" if minutes else ""
-    if rest or not text:
-        text += f"{sign}{seconds}" + (f".{fraction:06d}".rstrip("0") if fraction else "") + "S"
-    return "PT" + text
-
-
 def _bare(value: object, kind: type) -> object:
     """A value of a subclass as the class itself, so that it is written by the rule of the class."""
     if kind in (datetime, date) or type(value) is kind:
@@ -77,7 +64,7 @@ def _converted(value: object) -> object:
     if isinstance(value, time):
         return value.isoformat()
     if isinstance(value, timedelta):
-        return duration_text(value)
+        return format_duration(value)
     if isinstance(value, (bytearray, memoryview)):
         return bytes(value)
     if isinstance(value, (Sequence, Set)):

@@ -10,7 +10,7 @@ from pathlib import Path
 from penstock.model.authored import Dynamic
 from penstock.plugin import RunContext
 from penstock.plugin.staging import FilePatterns, InputFiles, collect_output_files, write_input_files
-from penstock.plugins.jdbc.files import MEMORY, database_file, fetched_file, name_in
+from penstock.plugins.jdbc.files import MEMORY, database_file, fetched_file, name_in, stored_file
 from penstock.plugins.jdbc.query import QueriesTask, QueryTask, QueryTrigger, Source
 from penstock.plugins.jdbc.session import ResultSet, Session
 from penstock.plugins.jdbc.statements import bind
@@ -125,9 +125,7 @@ class DuckDbSource(Source):
         return ctx.render(self.community_extensions, list[str])
 
     def stored(self, ctx: RunContext, session: Session) -> dict[str, object]:
-        if session.file is None or not ctx.render(self.output_db_file, bool):
-            return {}
-        return {"databaseUri": ctx.storage.put_file(session.file)}
+        return stored_file(ctx, session, self.output_db_file)
 
 
 class Query(QueryTask, DuckDbSource):

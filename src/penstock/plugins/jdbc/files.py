@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from penstock.plugin import RunContext, TaskFailed
+from penstock.plugin import Dynamic, RunContext, TaskFailed
+from penstock.plugins.jdbc.session import Session
 
 MEMORY = ("", ":memory:")
 
@@ -34,3 +35,10 @@ def fetched_file(ctx: RunContext, uri: str, name: str, *, suffix: str) -> Path:
     target = database_file(ctx, Path(name).name if name not in MEMORY else "", suffix=suffix)
     with ctx.storage.open(uri) as source:
         return ctx.working_directory.put(target.name, source)
+
+
+def stored_file(ctx: RunContext, session: Session, wanted: Dynamic[bool]) -> dict[str, object]:
+    """The output `databaseUri`, the file of a database put into internal storage, when `outputDbFile` wants it."""
+    if session.file is None or not ctx.render(wanted, bool):
+        return {}
+    return {"databaseUri": ctx.storage.put_file(session.file)}

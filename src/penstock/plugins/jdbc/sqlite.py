@@ -10,7 +10,7 @@ from pathlib import Path
 
 from penstock.model.authored import Dynamic
 from penstock.plugin import RunContext
-from penstock.plugins.jdbc.files import MEMORY, database_file, fetched_file, name_in
+from penstock.plugins.jdbc.files import MEMORY, database_file, fetched_file, name_in, stored_file
 from penstock.plugins.jdbc.query import QueriesTask, QueryTask, QueryTrigger, Source
 from penstock.plugins.jdbc.session import ResultSet, Session, dbapi_result
 from penstock.plugins.jdbc.statements import bind
@@ -71,9 +71,7 @@ class SqliteSource(Source):
         return SqliteSession(database_file(ctx, name, suffix=_SUFFIX))
 
     def stored(self, ctx: RunContext, session: Session) -> dict[str, object]:
-        if session.file is None or not ctx.render(self.output_db_file, bool):
-            return {}
-        return {"databaseUri": ctx.storage.put_file(session.file)}
+        return stored_file(ctx, session, self.output_db_file)
 
 
 class Query(QueryTask, SqliteSource):
